@@ -1,0 +1,10 @@
+//! The pure engine: rules, look-ups, policies and decisions as functions of data.
+//!
+//! Nothing in here knows a clock, a file, a socket, an environment variable or a lock; time comes in as an argument.
+
+pub mod finding;
+pub mod kinds;
+pub mod limits;
+pub mod node;
+pub mod subject;
+pub mod yaml;

@@ -1,0 +1,166 @@
+//! What a rule says: a [`Finding`], with a [`Remedy`] where there is one.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::{node::Path, subject::ObjectKey};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Note,
+    /// It silently does nothing, or is a risk.
+    Warning,
+    /// It breaks something, or must not be.
+    Error,
+}
+
+/// A kind of finding: what `portcullis explain` prints. A published name is never changed.
+#[derive(Debug)]
+pub struct Code {
+    /// `rule/short-name`.
+    pub name: &'static str,
+    pub level: Level,
+    /// One line, lower case, no full stop.
+    pub title: &'static str,
+    /// What happens if nothing is done, and how that is known.
+    pub why: &'static str,
+    pub fix: &'static str,
+    /// YAML that shows the mistake.
+    pub example: &'static str,
+}
+
+/// One thing that a rule says about the subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// A [`Code::name`], or `<policy>/<validation>` for what a policy author wrote.
+    pub code: Cow<'static, str>,
+    pub level: Level,
+    /// What is wrong; lower case, the user's words in backticks, no full stop, one line.
+    pub message: String,
+    /// How to mend it; may have several lines, and a manifest.
+    pub help: Option<String>,
+    /// Where in the subject.
+    pub path: Path,
+    pub related: Vec<Related>,
+    pub remedy: Option<Remedy>,
+    /// What could not be looked up and would decide whether this is so. Such a finding is at most a warning.
+    pub unknown: Option<String>,
+}
+
+/// Another object that the finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    pub object: ObjectKey,
+    /// Why it is named, as in `listens on 4318 only`.
+    pub note: String,
+}
+
+/// What would make the finding go away.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remedy {
+    /// A change of the subject. Atomic: all of it, or nothing.
+    Edit(Edit),
+    /// Objects that must exist elsewhere, in this order.
+    Ensure(Vec<Value>),
+}
+
+/// A change of the subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// What it does, for the warning that tells of it: ``removes the exporter `debug` from the pipeline `traces` ``.
+    pub title: String,
+    /// Paths refer to the subject as it was read; removals in one list do not shift each other.
+    pub changes: Vec<Change>,
+}
+
+/// One step of an [`Edit`]. A path may lead into YAML held in a string.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Replaces what stands at the path, or adds it; mappings missing on the way are made. `path`'s last segment
+    /// may be an index equal to the list's length, which appends.
+    Set { path: Path, value: Value },
+    /// Takes away a key or a list item. Nothing happens where there is none.
+    Remove { path: Path },
+}
+
+// === impl Level ===
+
+impl Level {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    pub fn new(code: &'static Code, path: Path, message: impl Into<String>) -> Self {
+        Self {
+            code: Cow::Borrowed(code.name),
+            level: code.level,
+            message: message.into(),
+            help: None,
+            path,
+            related: Vec::new(),
+            remedy: None,
+            unknown: None,
+        }
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn related(mut self, object: ObjectKey, note: impl Into<String>) -> Self {
+        self.related.push(Related { object, note: note.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn edit(mut self, title: impl Into<String>, changes: Vec<Change>) -> Self {
+        self.remedy = Some(Remedy::Edit(Edit { title: title.into(), changes }));
+        self
+    }
+
+    #[must_use]
+    pub fn ensure(mut self, objects: Vec<Value>) -> Self {
+        self.remedy = Some(Remedy::Ensure(objects));
+        self
+    }
+
+    /// At most this level, as where the control plane does not break but only ignores.
+    #[must_use]
+    pub fn at_most(mut self, level: Level) -> Self {
+        self.level = self.level.min(level);
+        self
+    }
+
+    /// It rests on something that could not be looked up: INVARIANT: never an error then.
+    #[must_use]
+    pub fn unknown(mut self, what: impl Into<String>) -> Self {
+        self.unknown = Some(what.into());
+        self.at_most(Level::Warning)
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    pub const fn path(&self) -> &Path {
+        match self {
+            Self::Set { path, .. } | Self::Remove { path } => path,
+        }
+    }
+}

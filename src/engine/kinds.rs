@@ -1,0 +1,1 @@
+//! One file per kind of object: its lean form, its keys, and how its owner reads it.

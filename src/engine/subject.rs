@@ -1,0 +1,185 @@
+//! What is judged: an object, what it was before, and who does what to it.
+
+use std::fmt;
+
+use serde_json::{Value, value::RawValue};
+
+use crate::engine::node::Node;
+
+/// What names an object in messages, look-ups and the view.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// Empty for the core group.
+    pub group: String,
+    pub kind: String,
+    /// Empty for a cluster-scoped object.
+    pub namespace: String,
+    pub name: String,
+}
+
+/// What is done to the subject.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+    Connect,
+}
+
+/// All that is known of a request without reading the object in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    pub operation: Operation,
+    pub group: &'a str,
+    pub version: &'a str,
+    pub kind: &'a str,
+    /// The plural, as in `httplistenerpolicies`.
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    /// Empty for a cluster-scoped object.
+    pub namespace: &'a str,
+    /// Empty on a CREATE with `generateName`, and on a DELETE of a collection.
+    pub name: &'a str,
+    pub user: &'a str,
+    pub dry_run: bool,
+}
+
+/// What of a request the selected rules read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reads {
+    pub object: bool,
+    pub old_object: bool,
+}
+
+/// The object being judged.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    pub attributes: Attributes<'a>,
+    pub key: ObjectKey,
+    /// Null where there is none, as on DELETE.
+    object: Value,
+    old: Value,
+}
+
+/// The request carries an object that cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum BadObject {
+    #[error("`{field}` is not an object: {source}")]
+    NotAnObject { field: &'static str, source: serde_json::Error },
+    #[error("`{field}` is missing on {operation}")]
+    Missing { field: &'static str, operation: &'static str },
+}
+
+// === impl ObjectKey ===
+
+impl ObjectKey {
+    pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        Self { group: group.to_owned(), kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// `Service telemetry/otel`, or `Namespace telemetry` for what has no namespace.
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(if self.name.is_empty() { "(no name)" } else { &self.name })
+    }
+}
+
+// === impl Operation ===
+
+impl Operation {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+// === impl Subject ===
+
+impl<'a> Subject<'a> {
+    /// Reads from a request what the selected rules want. Identity on DELETE comes from `oldObject`: a request that
+    /// deletes a collection names no object.
+    pub fn read(
+        attributes: Attributes<'a>,
+        object: Option<&'a RawValue>,
+        old: Option<&'a RawValue>,
+        want: Reads,
+    ) -> Result<Self, BadObject> {
+        let deletes = attributes.operation == Operation::Delete;
+        let object = parse("object", object.filter(|_| want.object))?;
+        let old = parse("oldObject", old.filter(|_| want.old_object || deletes))?;
+        let judged = if deletes { &old } else { &object };
+        if judged.is_null() && (want.object || deletes) {
+            let field = if deletes { "oldObject" } else { "object" };
+            return Err(BadObject::Missing { field, operation: attributes.operation.name() });
+        }
+        Ok(Self::of(attributes, object, old))
+    }
+
+    /// A subject whose objects have been read already, as from a file.
+    pub fn of(attributes: Attributes<'a>, object: Value, old: Value) -> Self {
+        let named = Node::root(if object.is_null() { &old } else { &object }).get("metadata");
+        let either = |attribute: &str, field: &str| match (attribute, named.get(field).text()) {
+            ("", text) => text.to_owned(),
+            (attribute, _) => attribute.to_owned(),
+        };
+        let name = either(attributes.name, "name");
+        let namespace = either(attributes.namespace, "namespace");
+        let key = ObjectKey { group: attributes.group.to_owned(), kind: attributes.kind.to_owned(), namespace, name };
+        Self { attributes, key, object, old }
+    }
+
+    /// The same request with another object, as after an edit.
+    #[must_use]
+    pub fn with_object(&self, object: Value) -> Self {
+        Self { attributes: self.attributes, key: self.key.clone(), object, old: self.old.clone() }
+    }
+
+    /// The old object judged as if it were written now: what the ratchet compares with. None unless this is an UPDATE.
+    pub fn before(&self) -> Option<Self> {
+        let updates = self.attributes.operation == Operation::Update && !self.old.is_null();
+        updates.then(|| Self {
+            attributes: self.attributes,
+            key: self.key.clone(),
+            object: self.old.clone(),
+            old: self.old.clone(),
+        })
+    }
+
+    /// The object as it would be stored; nothing is in it on DELETE.
+    pub const fn object(&self) -> Node<'_> {
+        Node::root(&self.object)
+    }
+
+    pub const fn old(&self) -> Node<'_> {
+        Node::root(&self.old)
+    }
+
+    pub const fn value(&self) -> &Value {
+        &self.object
+    }
+
+    pub fn operation(&self) -> Operation {
+        self.attributes.operation
+    }
+}
+
+fn parse(field: &'static str, raw: Option<&RawValue>) -> Result<Value, BadObject> {
+    let Some(raw) = raw else { return Ok(Value::Null) };
+    let value = serde_json::from_str(raw.get()).map_err(|source| BadObject::NotAnObject { field, source })?;
+    match value {
+        Value::Null | Value::Object(_) => Ok(value),
+        _ => Err(BadObject::NotAnObject { field, source: serde::de::Error::custom("expected a mapping") }),
+    }
+}

@@ -1,0 +1,2 @@
+//! Portcullis guards the telemetry of Kubernetes gateways.
+pub mod engine;
