@@ -2,9 +2,18 @@
 //!
 //! Nothing in here knows a clock, a file, a socket, an environment variable or a lock; time comes in as an argument.
 
+pub mod decide;
+pub mod evaluate;
 pub mod finding;
 pub mod kinds;
 pub mod limits;
 pub mod node;
+pub mod policy;
+pub mod resolve;
+pub mod rules;
+pub mod select;
+pub mod selector;
 pub mod subject;
+pub mod verdict;
+pub mod view;
 pub mod yaml;

@@ -1,2 +1,13 @@
 //! Portcullis guards the telemetry of Kubernetes gateways.
+//!
+//! ```text
+//! bytes ─▶ webhook::wire ─▶ select ─▶ Subject::read ─▶ evaluate ─▶ decide ─▶ webhook::wire ─▶ bytes
+//!                             ▲ PolicySet                  ▲ View
+//! paths ─▶ files ─▶ subjects + View + policies ─▶ evaluate ─▶ decide ─▶ cli::report | cli::fix
+//! ```
+//!
+//! [`engine`] is pure: functions of data. Everything else is an edge of it.
+
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod engine;

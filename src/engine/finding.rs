@@ -42,6 +42,8 @@ pub struct Finding {
     pub level: Level,
     /// What is wrong; lower case, the user's words in backticks, no full stop, one line.
     pub message: String,
+    /// What else is known of it, as the ports that a Service does have.
+    pub details: Option<Details>,
     /// How to mend it; may have several lines, and a manifest.
     pub help: Option<String>,
     /// Where in the subject.
@@ -50,6 +52,14 @@ pub struct Finding {
     pub remedy: Option<Remedy>,
     /// What could not be looked up and would decide whether this is so. Such a finding is at most a warning.
     pub unknown: Option<String>,
+}
+
+/// Facts about another object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    pub text: String,
+    /// They tell of a namespace that is not the subject's and has not opted in: a webhook keeps them to itself.
+    pub guarded: bool,
 }
 
 /// Another object that the finding is about.
@@ -108,6 +118,7 @@ impl Finding {
             code: Cow::Borrowed(code.name),
             level: code.level,
             message: message.into(),
+            details: None,
             help: None,
             path,
             related: Vec::new(),
@@ -119,6 +130,12 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn details(mut self, text: impl Into<String>, guarded: bool) -> Self {
+        self.details = Some(Details { text: text.into(), guarded });
         self
     }
 

@@ -1,0 +1,3 @@
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `completions`.
+
+pub mod report;

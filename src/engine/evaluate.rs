@@ -1,0 +1,157 @@
+//! From a selection, a subject and a view to a verdict: selectors, rules, levels and the ratchet.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::engine::{
+    finding::{Finding, Level},
+    kinds::meta::REMEDY,
+    node::Node,
+    policy::Policy,
+    rules::Judge,
+    select::Selection,
+    selector::{LabelSelector, Labels},
+    subject::{Operation, Subject},
+    verdict::{Judged, Verdict},
+    view::{Answer, Lens, LookUp, View},
+};
+
+/// Whether a policy selects a subject.
+enum Selected {
+    Yes,
+    No,
+    /// The namespace's labels are not known: findings are kept, as notes that say so.
+    IfNamespace(String),
+}
+
+/// Judges a subject by every selected policy.
+pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: Timestamp) -> Verdict {
+    let mut verdict = Verdict::default();
+    for policy in &selection.policies {
+        let lens = Lens::new(view);
+        let selected = selects(policy, subject, &lens);
+        if matches!(selected, Selected::No) {
+            verdict.look_ups.extend(lens.seen());
+            continue;
+        }
+        verdict.asked.push(Arc::clone(policy));
+        let mut findings = run(policy, subject, &lens, now);
+        let ratcheted = ratchet(policy, subject, view, now, &findings);
+        let look_ups = lens.seen();
+        verdict.look_ups.extend(look_ups.iter().cloned());
+        for (finding, ratcheted) in findings.drain(..).zip(ratcheted) {
+            let finding = match &selected {
+                Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
+                Selected::Yes | Selected::No => finding,
+            };
+            push(&mut verdict, policy, finding, ratcheted, &look_ups, subject);
+        }
+    }
+    verdict.judged.sort_by(|a, b| {
+        let key = |judged: &Judged| (std::cmp::Reverse(judged.finding.level), judged.finding.path.clone());
+        key(a).cmp(&key(b)).then_with(|| a.finding.code.cmp(&b.finding.code))
+    });
+    verdict
+}
+
+fn selects(policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>) -> Selected {
+    let labels = |object: Node<'_>| -> Labels {
+        let entries = object.follow(&["metadata", "labels"]);
+        entries.entries().map(|(key, value)| (key.to_owned(), value.text().to_owned())).collect()
+    };
+    if !policy.objects.is_empty() {
+        let of = |object: Node<'_>| object.is_set() && policy.objects.matches(&labels(object));
+        if !of(subject.object()) && !of(subject.old()) {
+            return Selected::No;
+        }
+    }
+    if policy.namespaces.is_empty() {
+        return Selected::Yes;
+    }
+    if subject.key.kind == "Namespace" && subject.key.group.is_empty() {
+        let own = if subject.object().is_set() { subject.object() } else { subject.old() };
+        return if policy.namespaces.matches(&labels(own)) { Selected::Yes } else { Selected::No };
+    }
+    if subject.key.namespace.is_empty() {
+        return Selected::Yes;
+    }
+    by_namespace(&policy.namespaces, &subject.key.namespace, lens)
+}
+
+fn by_namespace(selector: &LabelSelector, name: &str, lens: &Lens<'_>) -> Selected {
+    match lens.namespace(name) {
+        Answer::Found(namespace) if selector.matches(&namespace.labels) => Selected::Yes,
+        Answer::Found(_) => Selected::No,
+        // INVARIANT: not knowing the labels is not the same as that they do not match.
+        Answer::Absent | Answer::Unknown => {
+            Selected::IfNamespace(format!("whether namespace `{name}` has the labels `{selector}`"))
+        }
+    }
+}
+
+fn run(policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>, now: Timestamp) -> Vec<Finding> {
+    let judge = Judge { subject, lens, parameters: &policy.parameters, now };
+    let findings = (policy.rule.run)(&judge);
+    findings.into_iter().filter_map(|finding| levelled(policy, finding)).collect()
+}
+
+/// The finding at the level that the policy wants; what rests on an unknown stays below an error.
+fn levelled(policy: &Policy, mut finding: Finding) -> Option<Finding> {
+    if let Some(wanted) = policy.levels.get(finding.code.as_ref()) {
+        finding.level = (*wanted)?;
+    }
+    Some(if finding.unknown.is_some() { finding.at_most(Level::Warning) } else { finding })
+}
+
+/// For each finding, whether the stored object has the same error under the same view already.
+fn ratchet(policy: &Policy, subject: &Subject<'_>, view: &View, now: Timestamp, findings: &[Finding]) -> Vec<bool> {
+    let none = vec![false; findings.len()];
+    if subject.operation() != Operation::Update || !findings.iter().any(|finding| finding.level == Level::Error) {
+        return none;
+    }
+    let Some(before) = subject.before() else { return none };
+    let same = |key: &str| subject.object().get(key).value() == subject.old().get(key).value();
+    if same("spec") && same("data") && same("binaryData") {
+        return findings.iter().map(|finding| finding.level == Level::Error).collect();
+    }
+    let old = run(policy, &before, &Lens::new(view), now);
+    findings
+        .iter()
+        .map(|finding| {
+            finding.level == Level::Error
+                && old.iter().any(|o| o.level == Level::Error && o.code == finding.code && o.message == finding.message)
+        })
+        .collect()
+}
+
+fn push(
+    verdict: &mut Verdict,
+    policy: &Arc<Policy>,
+    finding: Finding,
+    ratcheted: bool,
+    look_ups: &BTreeSet<LookUp>,
+    subject: &Subject<'_>,
+) {
+    let known = verdict.judged.iter_mut().find(|judged| {
+        judged.finding.code == finding.code
+            && judged.finding.path == finding.path
+            && judged.finding.message == finding.message
+    });
+    if let Some(judged) = known {
+        if finding.level > judged.finding.level {
+            judged.finding = finding;
+        }
+        judged.policies.push(Arc::clone(policy));
+        judged.look_ups.extend(look_ups.iter().cloned());
+        return;
+    }
+    let annotation = subject.object().follow(&["metadata", "annotations", REMEDY]);
+    verdict.judged.push(Judged {
+        finding,
+        policies: vec![Arc::clone(policy)],
+        look_ups: look_ups.clone(),
+        ratcheted,
+        opted_out: annotation.as_str() == Some("Suggest"),
+    });
+}

@@ -1,0 +1,45 @@
+//! AgentgatewayPolicy: telemetry stands under `spec.frontend`; its other references are not ours to judge.
+
+use crate::engine::{
+    kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, walk},
+    node::Node,
+};
+
+pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
+    let frontend = spec.get("frontend");
+    let mut nodes = Vec::new();
+    walk(&frontend, &mut nodes);
+    let references = nodes
+        .iter()
+        .filter_map(|node| {
+            let path = node.path().clone();
+            let holder = path.split_last().map(|(parent, _)| parent).unwrap_or_default();
+            let protocol = frontend_sibling(spec, &holder, "protocol");
+            Some(Reference {
+                signal: Signal::of(&path),
+                grpc: protocol != Some("HTTP"),
+                backend: BackendRef::read(node)?,
+                path,
+            })
+        })
+        .collect();
+    let settings = [("accessLog", Signal::AccessLog), ("tracing", Signal::Tracing)]
+        .into_iter()
+        .map(|(key, signal)| (frontend.get(key), signal))
+        .filter(|(node, _)| node.is_set())
+        .map(|(node, signal)| Setting { signal, listeners: Listeners::Default, path: node.path().clone() })
+        .collect();
+    (references, settings)
+}
+
+/// The text beside a reference: `protocol` stands next to `backendRef`.
+fn frontend_sibling<'a>(spec: &Node<'a>, holder: &crate::engine::node::Path, key: &str) -> Option<&'a str> {
+    use crate::engine::node::Segment;
+    let inside = holder.segments().get(spec.path().segments().len()..).unwrap_or_default();
+    let node = inside.iter().try_fold(spec.clone(), |node, segment| match segment {
+        Segment::Key(key) => Some(node.get(key)),
+        Segment::Index(index) => node.items().nth(*index),
+        Segment::Yaml => None,
+    })?;
+    node.get(key).as_str()
+}

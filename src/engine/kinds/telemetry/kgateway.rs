@@ -1,0 +1,88 @@
+//! HTTPListenerPolicy and ListenerPolicy: where their telemetry stands and what of it kgateway reads.
+
+use crate::engine::{
+    kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, TelemetryKind, walk},
+    node::Node,
+};
+
+/// `httpSettings`, or the spec of an HTTPListenerPolicy: what holds `accessLog` and `tracing`.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    pub node: Node<'a>,
+    pub listeners: Listeners,
+}
+
+/// The sinks of one entry of `accessLog`.
+#[derive(Clone, Debug)]
+pub struct AccessLogEntry<'a> {
+    pub node: Node<'a>,
+    pub file: bool,
+    pub grpc: bool,
+    pub opentelemetry: bool,
+    /// A sink under a name that this version does not know; it holds a `backendRef`.
+    pub unknown_sink: bool,
+}
+
+/// Every place of the spec that holds telemetry settings, `perPort` before `default`, as kgateway reads them.
+pub fn settings<'a>(kind: TelemetryKind, spec: &Node<'a>) -> Vec<Settings<'a>> {
+    if kind == TelemetryKind::HttpListenerPolicy {
+        return vec![Settings { node: spec.clone(), listeners: Listeners::Default }];
+    }
+    let per_port = spec.get("perPort").items().map(|entry| Settings {
+        node: entry.follow(&["listener", "httpSettings"]),
+        listeners: Listeners::Port(entry.get("port").as_i64().unwrap_or_default()),
+    });
+    let default = Settings { node: spec.follow(&["default", "httpSettings"]), listeners: Listeners::Default };
+    per_port.chain([default]).filter(|settings| settings.node.is_set()).collect()
+}
+
+pub fn access_log<'a>(settings: &Settings<'a>) -> impl Iterator<Item = AccessLogEntry<'a>> + use<'a> {
+    settings.node.get("accessLog").items().map(|node| {
+        let has = |key: &str| node.get(key).is_set();
+        let known = ["fileSink", "grpcService", "openTelemetry", "filter"];
+        let mut references = Vec::new();
+        for (_, child) in node.entries().filter(|(key, _)| !known.contains(key)) {
+            walk(&child, &mut references);
+        }
+        AccessLogEntry {
+            file: has("fileSink"),
+            grpc: has("grpcService"),
+            opentelemetry: has("openTelemetry"),
+            unknown_sink: !references.is_empty(),
+            node,
+        }
+    })
+}
+
+/// Every reference that kgateway resolves, and every signal that is set.
+pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
+    let mut nodes = Vec::new();
+    walk(spec, &mut nodes);
+    let all_settings = settings(kind, spec);
+    // An `openTelemetry` beside a `grpcService` is never resolved: the only reference that can be bad without harm.
+    let ignored: Vec<_> = all_settings
+        .iter()
+        .flat_map(access_log)
+        .filter(|entry| entry.grpc && entry.opentelemetry)
+        .map(|entry| entry.node.path().key("openTelemetry"))
+        .collect();
+    let references = nodes
+        .iter()
+        .filter(|node| !ignored.iter().any(|path| node.path().starts_with(path)))
+        .filter_map(|node| {
+            let path = node.path().clone();
+            let grpc = !path.to_string().contains("httpService");
+            Some(Reference { signal: Signal::of(&path), grpc, backend: BackendRef::read(node)?, path })
+        })
+        .collect();
+    let mut set = Vec::new();
+    for Settings { node, listeners } in &all_settings {
+        for (key, signal) in [("accessLog", Signal::AccessLog), ("tracing", Signal::Tracing)] {
+            let block = node.get(key);
+            if block.is_set() && block.value().and_then(|value| value.as_array()).is_none_or(|list| !list.is_empty()) {
+                set.push(Setting { signal, listeners: *listeners, path: block.path().clone() });
+            }
+        }
+    }
+    (references, set)
+}

@@ -1,0 +1,93 @@
+//! Policies: what a GuardPolicy says ([`spec`]), made ready to judge by ([`compile`]).
+
+pub mod compile;
+pub mod spec;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::engine::{finding::Level, rules::Rule, selector::LabelSelector, subject::Operation};
+pub use spec::{Action, FailurePolicy, RemedyMode, RuleSpec};
+
+/// A policy that is ready to judge. Nothing after [`compile`] sees a spec.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub name: String,
+    pub description: String,
+    pub rule: &'static Rule,
+    pub parameters: RuleSpec,
+    pub matches: Vec<ResourceRule>,
+    pub excludes: Vec<ResourceRule>,
+    pub namespaces: LabelSelector,
+    pub objects: LabelSelector,
+    pub action: Action,
+    pub remedy: RemedyMode,
+    pub failure: FailurePolicy,
+    /// By code; None turns it off.
+    pub levels: BTreeMap<String, Option<Level>>,
+}
+
+/// Compiled `resourceRules`: groups and resources are never wildcards, `*` among versions and operations is spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceRule {
+    pub groups: Vec<String>,
+    /// None means every version.
+    pub versions: Option<Vec<String>>,
+    pub resources: Vec<String>,
+    pub operations: Vec<Operation>,
+}
+
+/// Policies in the order of their names, indexed by what they select.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySet {
+    policies: Vec<Arc<Policy>>,
+    /// `group` → `resource` → positions in `policies`.
+    index: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+// === impl PolicySet ===
+
+impl PolicySet {
+    pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
+        let mut policies: Vec<_> = policies.into_iter().map(Arc::new).collect();
+        policies.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut set = Self { policies: Vec::new(), index: BTreeMap::new() };
+        for (position, policy) in policies.iter().enumerate() {
+            let selected = policy.matches.iter().flat_map(|rule| {
+                rule.groups
+                    .iter()
+                    .flat_map(|group| rule.resources.iter().map(|resource| (group.clone(), resource.clone())))
+            });
+            let in_files =
+                policy.rule.in_files.iter().map(|(group, resource)| ((*group).to_owned(), (*resource).to_owned()));
+            for (group, resource) in selected.chain(in_files) {
+                let positions = set.index.entry(group).or_default().entry(resource).or_default();
+                if positions.last() != Some(&position) {
+                    positions.push(position);
+                }
+            }
+        }
+        set.policies = policies;
+        set
+    }
+
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        &self.policies
+    }
+
+    /// The policies whose resource rules name this resource, in the order of their names.
+    pub fn naming(&self, group: &str, resource: &str) -> impl Iterator<Item = &Arc<Policy>> {
+        let positions = self.index.get(group).and_then(|resources| resources.get(resource));
+        positions.into_iter().flatten().filter_map(|position| self.policies.get(*position))
+    }
+}
+
+// === impl ResourceRule ===
+
+impl ResourceRule {
+    pub fn matches(&self, group: &str, version: &str, resource: &str, operation: Operation) -> bool {
+        self.groups.iter().any(|known| known == group)
+            && self.resources.iter().any(|known| known == resource)
+            && self.versions.as_ref().is_none_or(|versions| versions.iter().any(|known| known == version))
+            && self.operations.contains(&operation)
+    }
+}

@@ -1,0 +1,272 @@
+//! What the control plane will say about a telemetry object. The only copy of its algorithm.
+//!
+//! kgateway: `BackendIndex.GetBackendFromRef`, `RefGrantIndex.ReferenceAllowed` (pkg/krtcollections/policy.go) and
+//! `ComputeRouteConfiguration` (pkg/kgateway/translator/irtranslator/route.go), 2.0 to 2.4. agentgateway:
+//! controller/pkg/agentgateway/plugins/reference_indexes.go, 1.0 to 1.4.
+
+use crate::engine::{
+    kinds::{
+        AGENTGATEWAY, ISTIO, KGATEWAY,
+        gateway::{Controller, Gateway},
+        reference_grant::Crossing,
+        service::{Service, ServicePort},
+        telemetry::{BackendRef, Target, TargetBy, Telemetry, TelemetryKind, labels_match},
+    },
+    subject::ObjectKey,
+    view::{Answer, Lens, control_plane::AgentgatewayGrants},
+};
+
+/// Whether a reference may cross into another namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// The same namespace, or nobody checks.
+    NotNeeded,
+    Given,
+    Missing,
+    /// No grant that is known allows it, and there may be others.
+    Unknown,
+}
+
+/// What a reference leads to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Backend<'v> {
+    /// A port of a Service.
+    Port(&'v Service, &'v ServicePort),
+    /// An object that is no Service.
+    Object,
+    /// A kind that this control plane does not take.
+    UnknownKind,
+    /// A kgateway Backend defines its own port: a reference with one is refused.
+    PortOnBackend,
+    /// A Service reference without a port, which passes the API server only under another group.
+    NoPort,
+    Absent,
+    /// The Service is there, the port is not.
+    NoSuchPort(&'v Service),
+    /// The namespace is not one that the control plane looks at.
+    NotDiscovered,
+    Unknown,
+}
+
+/// What becomes of a Gateway if the telemetry object is invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blast {
+    /// kgateway replaces the routes of these Gateways by HTTP 500.
+    Gateways(Vec<ObjectKey>),
+    /// The same, if a Gateway that is not known exists and is kgateway's.
+    IfExists(Vec<ObjectKey>),
+    /// It is attached to nothing yet, and would do harm as soon as it were.
+    Dormant,
+    /// Traffic is not affected: kgateway 2.0, or agentgateway.
+    OnlyTelemetry,
+}
+
+/// How one target of a telemetry object fares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attachment<'v> {
+    To(Vec<(&'v ObjectKey, &'v Gateway)>),
+    /// A kind that this telemetry object cannot attach to.
+    WrongKind,
+    Absent,
+    /// The Gateway belongs to another control plane.
+    OtherController(&'v ObjectKey, &'v Gateway, Controller),
+    /// A selector that matches no Gateway.
+    NoMatch,
+    /// The Gateway has no such listener.
+    NoSuchListener(&'v ObjectKey, &'v Gateway),
+    Unknown,
+}
+
+pub fn crossing<'a>(kind: TelemetryKind, namespace: &'a str, backend: &'a BackendRef) -> Crossing<'a> {
+    Crossing {
+        from_group: kind.group(),
+        from_kind: kind.name(),
+        from_namespace: namespace,
+        to_group: &backend.group,
+        to_kind: &backend.kind,
+        to_namespace: backend.namespace_or(namespace),
+        to_name: &backend.name,
+    }
+}
+
+/// Grants are checked before existence, so both are asked separately: a message should say both.
+pub fn grant(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> Grant {
+    let control_plane = lens.control_plane();
+    let checked = if kind.is_kgateway() {
+        control_plane.kgateway.grants
+    } else {
+        control_plane.agentgateway.version >= (1, 3)
+            && control_plane.agentgateway.grants == AgentgatewayGrants::RouteAndPolicy
+    };
+    let crossing = crossing(kind, namespace, backend);
+    // An Istio Hostname is global: without a namespace nobody could grant it.
+    let global = &*backend.group == ISTIO && &*backend.kind == "Hostname" && backend.namespace.is_none();
+    if !checked || global || crossing.to_namespace == namespace {
+        return Grant::NotNeeded;
+    }
+    if discovered(kind, crossing.to_namespace, lens) == Some(false) {
+        return Grant::Missing;
+    }
+    let (grants, complete) = lens.grants(crossing.to_namespace);
+    if grants.iter().any(|(_, grant)| grant.allows(&crossing)) {
+        Grant::Given
+    } else if complete {
+        Grant::Missing
+    } else {
+        Grant::Unknown
+    }
+}
+
+pub fn backend<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'v>) -> Backend<'v> {
+    let target_namespace = backend.namespace_or(namespace);
+    let exists = |answer: Answer<&'v crate::engine::view::Backend>| match answer {
+        Answer::Found(_) => Backend::Object,
+        Answer::Absent => Backend::Absent,
+        Answer::Unknown => Backend::Unknown,
+    };
+    match (&*backend.group, &*backend.kind) {
+        ("", "Service") => service(kind, target_namespace, backend, lens),
+        (KGATEWAY, "Backend") if kind.is_kgateway() => {
+            if backend.port.is_some() && lens.control_plane().kgateway.minor >= 1 {
+                return Backend::PortOnBackend;
+            }
+            exists(lens.backend(KGATEWAY, "Backend", target_namespace, &backend.name))
+        }
+        (ISTIO, "ServiceEntry") if kind.is_kgateway() && lens.control_plane().kgateway.istio => {
+            exists(lens.backend(ISTIO, "ServiceEntry", target_namespace, &backend.name))
+        }
+        // A host of some ServiceEntry, anywhere: which one cannot be told from its name.
+        (ISTIO, "Hostname") if kind.is_kgateway() && lens.control_plane().kgateway.istio => Backend::Unknown,
+        (AGENTGATEWAY, "AgentgatewayBackend") if !kind.is_kgateway() => {
+            exists(lens.backend(AGENTGATEWAY, "AgentgatewayBackend", target_namespace, &backend.name))
+        }
+        _ => Backend::UnknownKind,
+    }
+}
+
+/// Whether the reference resolves: None where that is not known.
+pub fn resolves(kind: TelemetryKind, namespace: &str, reference: &BackendRef, lens: &Lens<'_>) -> Option<bool> {
+    let granted = match grant(kind, namespace, reference, lens) {
+        Grant::NotNeeded | Grant::Given => Some(true),
+        Grant::Missing => Some(false),
+        Grant::Unknown => None,
+    };
+    let there = match backend(kind, namespace, reference, lens) {
+        Backend::Port(..) | Backend::Object => Some(true),
+        Backend::Unknown => None,
+        _ => Some(false),
+    };
+    match (granted, there) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// Where a telemetry object in this namespace attaches, target by target.
+pub fn attachments<'v, 't>(
+    telemetry: &'t Telemetry,
+    namespace: &str,
+    lens: &Lens<'v>,
+) -> Vec<(&'t Target, Attachment<'v>)> {
+    telemetry.targets.iter().map(|target| (target, attachment(telemetry.kind, namespace, target, lens))).collect()
+}
+
+/// What an error in this telemetry object would do.
+pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
+    if !telemetry.kind.is_kgateway() || lens.control_plane().kgateway.minor == 0 {
+        return Blast::OnlyTelemetry;
+    }
+    let mut gateways = Vec::new();
+    let mut possible = Vec::new();
+    for (target, attachment) in attachments(telemetry, namespace, lens) {
+        match attachment {
+            Attachment::To(found) => gateways.extend(found.iter().map(|(key, _)| (*key).clone())),
+            Attachment::Unknown => {
+                let name = match &target.by {
+                    TargetBy::Name(name) => name,
+                    TargetBy::Labels(_) => "",
+                };
+                possible.push(ObjectKey::new(&target.group, "Gateway", namespace, name));
+            }
+            _ => {}
+        }
+    }
+    gateways.sort();
+    gateways.dedup();
+    match (gateways.is_empty(), possible.is_empty()) {
+        (false, _) => Blast::Gateways(gateways),
+        (true, false) => Blast::IfExists(possible),
+        (true, true) => Blast::Dormant,
+    }
+}
+
+fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'v>) -> Backend<'v> {
+    if discovered(kind, namespace, lens) == Some(false) {
+        return Backend::NotDiscovered;
+    }
+    let Some(port) = backend.port else { return Backend::NoPort };
+    match lens.service(namespace, &backend.name) {
+        Answer::Found(service) => {
+            service.port(port).map_or(Backend::NoSuchPort(service), |found| Backend::Port(service, found))
+        }
+        Answer::Absent => Backend::Absent,
+        Answer::Unknown => Backend::Unknown,
+    }
+}
+
+/// Whether kgateway looks at this namespace at all; None where its labels are not known.
+fn discovered(kind: TelemetryKind, namespace: &str, lens: &Lens<'_>) -> Option<bool> {
+    let Some(selector) = lens.control_plane().kgateway.discovery.as_ref().filter(|_| kind.is_kgateway()) else {
+        return Some(true);
+    };
+    lens.namespace(namespace).found().map(|namespace| selector.matches(&namespace.labels))
+}
+
+fn attachment<'v>(kind: TelemetryKind, namespace: &str, target: &Target, lens: &Lens<'v>) -> Attachment<'v> {
+    if !target.is_gateway() {
+        return Attachment::WrongKind;
+    }
+    match &target.by {
+        TargetBy::Name(name) => named(kind, namespace, name, target, lens),
+        TargetBy::Labels(labels) => {
+            let global = lens.control_plane().kgateway.global_policy_namespace.as_deref() == Some(namespace);
+            let (gateways, complete) = lens.gateways(Some(namespace).filter(|_| !(global && kind.is_kgateway())));
+            let matched: Vec<_> = gateways
+                .into_iter()
+                .filter(|(_, gateway)| labels_match(labels, &gateway.labels))
+                .filter(|(_, gateway)| lens.controller(&gateway.class) == Answer::Found(controller_of(kind)))
+                .filter(|(_, gateway)| target.section.as_deref().is_none_or(|name| gateway.listener(name).is_some()))
+                .map(|(key, gateway)| (key, &**gateway))
+                .collect();
+            match (matched.is_empty(), complete) {
+                (false, _) => Attachment::To(matched),
+                (true, true) => Attachment::NoMatch,
+                (true, false) => Attachment::Unknown,
+            }
+        }
+    }
+}
+
+fn named<'v>(kind: TelemetryKind, namespace: &str, name: &str, target: &Target, lens: &Lens<'v>) -> Attachment<'v> {
+    let (gateways, complete) = lens.gateways(Some(namespace));
+    let Some((key, gateway)) = gateways.into_iter().find(|(key, _)| key.name == name) else {
+        return if complete { Attachment::Absent } else { Attachment::Unknown };
+    };
+    match lens.controller(&gateway.class) {
+        Answer::Found(controller) if controller == controller_of(kind) => {}
+        Answer::Found(controller) => return Attachment::OtherController(key, gateway, controller),
+        Answer::Absent => return Attachment::OtherController(key, gateway, Controller::Other),
+        Answer::Unknown => return Attachment::Unknown,
+    }
+    // On 2.2 a ListenerPolicy had no `sectionName`: the API server drops it and the whole Gateway is meant.
+    let sections = !kind.is_kgateway() || lens.control_plane().kgateway.minor >= 3;
+    match target.section.as_deref() {
+        Some(section) if sections && gateway.listener(section).is_none() => Attachment::NoSuchListener(key, gateway),
+        _ => Attachment::To(vec![(key, gateway)]),
+    }
+}
+
+const fn controller_of(kind: TelemetryKind) -> Controller {
+    if kind.is_kgateway() { Controller::Kgateway } else { Controller::Agentgateway }
+}

@@ -1,0 +1,69 @@
+//! The rules that are built in. Adding one is a file, a line in [`RULES`] and a folder of cases.
+
+pub mod backend_refs;
+pub mod debug_exporters;
+pub mod harm;
+pub mod in_use;
+pub mod listener_policies;
+pub mod reference_grants;
+pub mod scrape_annotations;
+pub mod suggest;
+pub mod unknown_fields;
+
+use jiff::Timestamp;
+
+use crate::engine::{
+    finding::{Code, Finding},
+    policy::spec::RuleSpec,
+    subject::{Operation, Subject},
+    view::Lens,
+};
+
+/// A built-in rule. From this table come `explain`, the SARIF rules and what a policy may say.
+#[derive(Debug)]
+pub struct Rule {
+    /// As in `rule: { backendRefs: {} }`.
+    pub name: &'static str,
+    /// The first part of its codes.
+    pub prefix: &'static str,
+    /// What it judges, as `(group, resource)`.
+    pub resources: &'static [(&'static str, &'static str)],
+    pub operations: &'static [Operation],
+    /// Judged beside `resources` where files are judged: what makes the objects that a webhook would see.
+    pub in_files: &'static [(&'static str, &'static str)],
+    /// Never seen by a webhook: the API server drops what it looks for.
+    pub files_only: bool,
+    pub gives_edits: bool,
+    pub reads_old: bool,
+    /// Bytes that an object must contain to be worth parsing.
+    pub needle: Option<&'static str>,
+    pub codes: &'static [&'static Code],
+    pub run: fn(&Judge<'_>) -> Vec<Finding>,
+}
+
+/// What a rule is given.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    pub subject: &'a Subject<'a>,
+    pub lens: &'a Lens<'a>,
+    pub parameters: &'a RuleSpec,
+    pub now: Timestamp,
+}
+
+pub static RULES: &[&Rule] = &[
+    &backend_refs::RULE,
+    &reference_grants::RULE,
+    &listener_policies::RULE,
+    &in_use::RULE,
+    &scrape_annotations::RULE,
+    &debug_exporters::RULE,
+    &unknown_fields::RULE,
+];
+
+pub fn by_name(name: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.name == name)
+}
+
+pub fn code(name: &str) -> Option<&'static Code> {
+    RULES.iter().flat_map(|rule| rule.codes).copied().find(|code| code.name == name)
+}

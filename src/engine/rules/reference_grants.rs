@@ -1,0 +1,130 @@
+//! Every reference into another namespace is allowed by a ReferenceGrant there.
+
+use crate::engine::{
+    finding::{Code, Finding, Level},
+    kinds::{
+        AGENTGATEWAY, KGATEWAY,
+        meta::{SHARED, Sharing},
+        telemetry::Reference,
+    },
+    resolve::{self, Grant},
+    rules::{Judge, Rule, backend_refs::telemetry_of, harm::with_harm},
+    subject::{ObjectKey, Operation},
+    view::Answer,
+    yaml,
+};
+
+pub static RULE: Rule = Rule {
+    name: "referenceGrants",
+    prefix: "reference-grants",
+    resources: &[
+        (KGATEWAY, "httplistenerpolicies"),
+        (KGATEWAY, "listenerpolicies"),
+        (AGENTGATEWAY, "agentgatewaypolicies"),
+    ],
+    operations: &[Operation::Create, Operation::Update],
+    in_files: &[],
+    files_only: false,
+    gives_edits: false,
+    reads_old: false,
+    needle: Some("backendRef"),
+    codes: &[&MISSING, &NOT_CHECKED],
+    run,
+};
+
+static MISSING: Code = Code {
+    name: "reference-grants/missing",
+    level: Level::Error,
+    title: "no ReferenceGrant allows a telemetry object to refer to another namespace",
+    why: "kgateway checks the grant before anything else. Without one, every route of the Gateway answers HTTP 500; made after the \
+telemetry object is stored it comes too late, made before it nothing happens. `from` must have exactly the group, kind and namespace of the telemetry \
+object: a grant for HTTPListenerPolicy does not cover ListenerPolicy",
+    fix: "the owner of the collector's namespace applies the grant that the finding shows, or labels the Service or the Namespace \
+`portcullis.dev/shared: \"true\"` so that Portcullis may make it",
+    example: "backendRef: { name: otel-collector, namespace: telemetry, port: 4317 }   # and no grant in `telemetry`",
+};
+
+static NOT_CHECKED: Code = Code {
+    name: "reference-grants/not-checked",
+    level: Level::Warning,
+    title: "whether a ReferenceGrant allows the reference could not be looked up",
+    why: "no grant that is known allows it, and there may be others in the cluster",
+    fix: "give the grants of the collector's namespace too, or say `--closed-world`",
+    example: "backendRef: { name: otel-collector, namespace: telemetry, port: 4317 }",
+};
+
+fn run(judge: &Judge<'_>) -> Vec<Finding> {
+    let Some((kind, telemetry)) = telemetry_of(judge) else { return Vec::new() };
+    let own = judge.subject.key.namespace.as_str();
+    let blast = resolve::blast(&telemetry, own, judge.lens);
+    let mut found: Vec<Finding> = Vec::new();
+    for reference in &telemetry.references {
+        let crossing = resolve::crossing(kind, own, &reference.backend);
+        let from = format!("{} in namespace `{own}`", kind.name());
+        let to = format!("{} `{}/{}`", crossing.to_kind, crossing.to_namespace, crossing.to_name);
+        let path = reference.path.key("namespace");
+        match resolve::grant(kind, own, &reference.backend, judge.lens) {
+            Grant::NotNeeded | Grant::Given => {}
+            Grant::Missing => {
+                let message = format!(
+                    "no ReferenceGrant in namespace `{}` allows a {from} to refer to {to}",
+                    crossing.to_namespace
+                );
+                found.push(with_remedy(judge, reference, with_harm(Finding::new(&MISSING, path, message), &blast)));
+            }
+            Grant::Unknown => {
+                let message = format!("no ReferenceGrant that is known allows a {from} to refer to {to}");
+                let finding = Finding::new(&NOT_CHECKED, path, message)
+                    .unknown(format!("whether namespace `{}` has another ReferenceGrant", crossing.to_namespace));
+                found.push(with_remedy(judge, reference, finding));
+            }
+        }
+    }
+    found
+}
+
+/// The manifest that would mend it, and the remedy itself where the target's owner agreed to it.
+fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Finding {
+    let own = judge.subject.key.namespace.as_str();
+    let kind = crate::engine::kinds::telemetry::TelemetryKind::of(&judge.subject.key.group, &judge.subject.key.kind);
+    let Some(kind) = kind else { return finding };
+    let crossing = resolve::crossing(kind, own, &reference.backend);
+    let mut grant = crossing.grant();
+    if opted_in(judge, reference) {
+        let key = ObjectKey::new(crossing.to_group, crossing.to_kind, crossing.to_namespace, crossing.to_name);
+        return finding
+            .related(key, "its owner lets grants be made for it")
+            .help(format!("this grant allows it:\n{}", yaml::emit(&grant)))
+            .ensure(vec![grant]);
+    }
+    // The owner's own grant does not carry our label: it would be ours to remove.
+    if let Some(metadata) = grant.get_mut("metadata").and_then(|metadata| metadata.as_object_mut()) {
+        metadata.remove("labels");
+        metadata.insert("name".to_owned(), format!("allow-{}-from-{own}", kind.name().to_lowercase()).into());
+    }
+    finding.help(format!(
+        "the owner of namespace `{}` applies this grant, or labels {} `{}` with `{SHARED}: \"true\"` so that Portcullis may make it:\n{}",
+        crossing.to_namespace,
+        crossing.to_kind,
+        crossing.to_name,
+        yaml::emit(&grant)
+    ))
+}
+
+/// Whether the owner of the target lets grants be made: by a label on the target, or on its Namespace for all in it.
+fn opted_in(judge: &Judge<'_>, reference: &Reference) -> bool {
+    let own = judge.subject.key.namespace.as_str();
+    let backend = &reference.backend;
+    let namespace = backend.namespace_or(own);
+    let labels = match judge.lens.namespace(own) {
+        Answer::Found(own) => Some(&own.labels),
+        Answer::Absent | Answer::Unknown => None,
+    };
+    let sharing = if backend.is_service() {
+        judge.lens.service(namespace, &backend.name).map(|service| &service.sharing)
+    } else {
+        judge.lens.backend(&backend.group, &backend.kind, namespace, &backend.name).map(|backend| &backend.sharing)
+    };
+    let by_namespace = judge.lens.namespace(namespace).map(|namespace| &namespace.sharing);
+    [sharing, by_namespace].into_iter().filter_map(Answer::found).any(|sharing: &Sharing| sharing.allows(labels))
+}
