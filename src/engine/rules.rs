@@ -31,14 +31,23 @@ pub struct Rule {
     pub operations: &'static [Operation],
     /// Judged beside `resources` where files are judged: what makes the objects that a webhook would see.
     pub in_files: &'static [(&'static str, &'static str)],
-    /// Never seen by a webhook: the API server drops what it looks for.
-    pub files_only: bool,
+    pub seen_in: SeenIn,
     pub gives_edits: bool,
     pub reads_old: bool,
     /// Bytes that an object must contain to be worth parsing.
     pub needle: Option<&'static str>,
     pub codes: &'static [&'static Code],
     pub run: fn(&Judge<'_>) -> Vec<Finding>,
+}
+
+/// Where a rule has something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenIn {
+    Everywhere,
+    /// A webhook never sees it: the API server drops what the rule looks for.
+    Files,
+    /// It is about a change, and files are a state.
+    Requests,
 }
 
 /// What a rule is given.

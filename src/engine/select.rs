@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::{
     policy::{FailurePolicy, Policy, PolicySet, RemedyMode},
+    rules::SeenIn,
     subject::{Attributes, Operation, Reads},
 };
 
@@ -39,14 +40,14 @@ impl Policy {
     fn is_asked(&self, door: Door, attributes: &Attributes<'_>) -> bool {
         let Attributes { group, version, resource, operation, .. } = *attributes;
         let at_this_door = match door {
-            Door::Validate(mode) => !self.rule.files_only && mode.is_none_or(|mode| mode == self.failure),
+            Door::Validate(mode) => self.rule.seen_in != SeenIn::Files && mode.is_none_or(|mode| mode == self.failure),
             Door::Mutate => {
-                !self.rule.files_only
+                self.rule.seen_in != SeenIn::Files
                     && self.rule.gives_edits
                     && self.remedy == RemedyMode::Apply
                     && operation != Operation::Delete
             }
-            Door::Files => true,
+            Door::Files => self.rule.seen_in != SeenIn::Requests,
         };
         let matches =
             |resource: &str| self.matches.iter().any(|rule| rule.matches(group, version, resource, operation));

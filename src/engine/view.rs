@@ -166,6 +166,15 @@ impl View {
         keys
     }
 
+    /// The backends or grants of a kind, as when its definition is deleted.
+    pub fn keys_of(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
+        let mut keys: Vec<ObjectKey> = self.backends.all().map(|(key, _)| key.clone()).collect();
+        keys.extend(self.grants.all().map(|(key, _)| key.clone()));
+        keys.retain(|key| key.group == group && key.kind == kind);
+        keys.sort();
+        keys
+    }
+
     fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))

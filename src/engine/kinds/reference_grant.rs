@@ -121,9 +121,14 @@ impl Crossing<'_> {
             self.to_name,
         ];
         let digest = Sha256::digest(all.join("\n").as_bytes());
-        let hash: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = digest
+            .iter()
+            .take(5)
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect();
         // A Service name has at most 63 characters, a Backend's 253: with prefix and hash the name stays below 253.
-        let readable: String = self.to_name.chars().filter(|c| c.is_ascii()).take(200).collect();
+        let readable: String = self.to_name.chars().filter(char::is_ascii).take(200).collect();
         format!("portcullis-{readable}-{hash}")
     }
 }

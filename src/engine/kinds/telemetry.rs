@@ -32,6 +32,8 @@ pub struct Telemetry {
     pub references: Vec<Reference>,
     /// Which signals it sets, and for which listeners.
     pub settings: Vec<Setting>,
+    /// It sets telemetry, and some of its access log entries are wrong in themselves.
+    pub bad_sinks: bool,
 }
 
 /// What a telemetry object wants to attach to: an entry of `targetRefs` or `targetSelectors`.
@@ -135,17 +137,28 @@ impl TelemetryKind {
 impl Telemetry {
     pub fn read(kind: TelemetryKind, meta: &Meta, object: &Value) -> Self {
         let spec = Node::root(object).get("spec");
-        let (references, settings) = match kind {
-            TelemetryKind::AgentgatewayPolicy => agentgateway::read(&spec),
-            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => kgateway::read(kind, &spec),
+        let ((references, settings), bad_sinks) = match kind {
+            TelemetryKind::AgentgatewayPolicy => (agentgateway::read(&spec), false),
+            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => {
+                (kgateway::read(kind, &spec), kgateway::has_bad_sinks(kind, &spec))
+            }
         };
-        Self { kind, created: meta.creation_timestamp, targets: targets(kind, &spec), references, settings }
+        let targets = targets(kind, &spec);
+        Self { kind, created: meta.creation_timestamp, targets, references, settings, bad_sinks }
+    }
+}
+
+impl Telemetry {
+    /// Whether it says anything about telemetry at all.
+    pub fn sets_telemetry(&self) -> bool {
+        !self.settings.is_empty() || !self.references.is_empty()
     }
 }
 
 // === impl Target ===
 
 impl Target {
+    /// The only kind that gateway telemetry attaches to.
     pub fn is_gateway(&self) -> bool {
         &*self.group == crate::engine::kinds::GATEWAY_API && &*self.kind == "Gateway"
     }

@@ -11,11 +11,14 @@ use crate::engine::{
         telemetry::{BackendRef, Reference, Telemetry, TelemetryKind},
     },
     resolve::{self, Backend, Blast},
-    rules::{Judge, Rule, harm::with_harm, suggest},
+    rules::{Judge, Rule, SeenIn, harm::with_harm, suggest},
     subject::Operation,
     view::Answer,
 };
-use codes::*;
+use codes::{
+    CODES, DOTTED_NAME, EXTERNAL_NAME, GROUP_CORE, NO_PORT, NO_SUCH_PORT, NOT_CHECKED, NOT_DISCOVERED, NOT_FOUND,
+    NOT_HTTP2, OTLP_HTTP_PORT, PORT_ON_BACKEND, UDP, UNKNOWN_KIND,
+};
 
 pub static RULE: Rule = Rule {
     name: "backendRefs",
@@ -27,7 +30,7 @@ pub static RULE: Rule = Rule {
     ],
     operations: &[Operation::Create, Operation::Update],
     in_files: &[],
-    files_only: false,
+    seen_in: SeenIn::Everywhere,
     gives_edits: false,
     reads_old: false,
     needle: Some("backendRef"),

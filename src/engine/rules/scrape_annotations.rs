@@ -1,7 +1,7 @@
 //! Stub.
 use crate::engine::{
     finding::Finding,
-    rules::{Judge, Rule},
+    rules::{Judge, Rule, SeenIn},
     subject::Operation,
 };
 
@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
     resources: &[("", "pods")],
     operations: &[Operation::Create],
     in_files: &[],
-    files_only: false,
+    seen_in: SeenIn::Everywhere,
     gives_edits: false,
     reads_old: false,
     needle: None,

@@ -54,6 +54,44 @@ pub fn access_log<'a>(settings: &Settings<'a>) -> impl Iterator<Item = AccessLog
     })
 }
 
+/// What is wrong with the sinks of an entry in every version since 2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadSink {
+    /// `no access log sink specified`
+    None,
+    /// `access log config cannot have both file sink and grpc service`
+    FileAndGrpc,
+    /// `grpc service log name cannot be empty`, under this key.
+    EmptyLogName(&'static str),
+}
+
+impl AccessLogEntry<'_> {
+    /// What makes kgateway of this minor version call the whole object invalid.
+    pub fn bad_sink(&self, minor: u32) -> Option<BadSink> {
+        let empty_name = |key: &str| self.node.follow(&[key, "logName"]).as_str() == Some("");
+        if !self.file && !self.grpc && !self.opentelemetry && !self.unknown_sink {
+            Some(BadSink::None)
+        } else if self.file && self.grpc {
+            Some(BadSink::FileAndGrpc)
+        } else if self.grpc && empty_name("grpcService") {
+            Some(BadSink::EmptyLogName("grpcService"))
+        } else if self.opentelemetry
+            && !self.file
+            && !self.grpc
+            && minor <= 2
+            && self.node.follow(&["openTelemetry", "grpcService", "logName"]).as_str() == Some("")
+        {
+            Some(BadSink::EmptyLogName("openTelemetry"))
+        } else {
+            None
+        }
+    }
+}
+
+pub(super) fn has_bad_sinks(kind: TelemetryKind, spec: &Node<'_>) -> bool {
+    settings(kind, spec).iter().flat_map(access_log).any(|entry| entry.bad_sink(u32::MAX).is_some())
+}
+
 /// Every reference that kgateway resolves, and every signal that is set.
 pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
     let mut nodes = Vec::new();

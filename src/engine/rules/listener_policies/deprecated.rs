@@ -1,0 +1,77 @@
+//! HTTPListenerPolicy goes away: what to write instead, and the grants that the new kind needs.
+
+use serde_json::{Value, json};
+
+use super::codes::DEPRECATED;
+use crate::engine::{
+    finding::Finding,
+    kinds::{
+        KGATEWAY,
+        telemetry::{Telemetry, TelemetryKind},
+    },
+    node::Path,
+    resolve,
+    rules::Judge,
+    yaml,
+};
+
+pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telemetry) -> Vec<Finding> {
+    // ListenerPolicy exists since 2.2.
+    if kind != TelemetryKind::HttpListenerPolicy || judge.lens.control_plane().kgateway.minor < 2 {
+        return Vec::new();
+    }
+    let own = judge.subject.key.namespace.as_str();
+    let mut help = format!(
+        "write this ListenerPolicy instead, and delete the HTTPListenerPolicy afterwards:\n{}",
+        yaml::emit(&replacement(judge))
+    );
+    let mut crossings: Vec<_> = telemetry
+        .references
+        .iter()
+        .map(|reference| resolve::crossing(TelemetryKind::ListenerPolicy, own, &reference.backend))
+        .filter(|crossing| crossing.to_namespace != own)
+        .map(|crossing| (crossing.grant_name(), crossing.to_kind, crossing.to_namespace, crossing.to_name))
+        .collect();
+    crossings.sort();
+    crossings.dedup();
+    for (_, to_kind, to_namespace, to_name) in crossings {
+        help.push_str(&format!(
+            "\nit needs a grant of its own first: in namespace `{to_namespace}`, `from` with `kind: ListenerPolicy` and `namespace: {own}`, `to` the {to_kind} `{to_name}`"
+        ));
+    }
+    vec![
+        Finding::new(
+            &DEPRECATED,
+            Path::of(&["kind"]),
+            "HTTPListenerPolicy is deprecated since kgateway 2.2 and gone in 2.5, whose upgrade deletes the objects that are left",
+        )
+        .help(help),
+    ]
+}
+
+/// The same settings as a ListenerPolicy: `spec` moves below `default.httpSettings`, the targets stay.
+fn replacement(judge: &Judge<'_>) -> Value {
+    let object = judge.subject.object();
+    let mut settings = object.get("spec").value().cloned().unwrap_or_default();
+    let mut spec = json!({});
+    if let (Some(settings), Some(spec)) = (settings.as_object_mut(), spec.as_object_mut()) {
+        for key in ["targetRefs", "targetSelectors"] {
+            if let Some(mut targets) = settings.remove(key) {
+                for target in targets.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+                    // HTTPListenerPolicy never had it: keeping it would narrow what was meant for the whole Gateway.
+                    target.remove("sectionName");
+                }
+                spec.insert(key.to_owned(), targets);
+            }
+        }
+    }
+    if let Some(spec) = spec.as_object_mut() {
+        spec.insert("default".to_owned(), json!({ "httpSettings": settings }));
+    }
+    json!({
+        "apiVersion": format!("{KGATEWAY}/v1alpha1"),
+        "kind": "ListenerPolicy",
+        "metadata": { "name": judge.subject.key.name, "namespace": judge.subject.key.namespace },
+        "spec": spec,
+    })
+}
