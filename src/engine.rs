@@ -8,6 +8,7 @@ pub mod finding;
 pub mod kinds;
 pub mod limits;
 pub mod node;
+pub mod patch;
 pub mod policy;
 pub mod resolve;
 pub mod rules;

@@ -1,6 +1,7 @@
 //! Policies: what a GuardPolicy says ([`spec`]), made ready to judge by ([`compile`]).
 
 pub mod compile;
+pub mod shipped;
 pub mod spec;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,0 +1,42 @@
+//! The default set: the files of `policies/`, compiled in.
+
+use crate::engine::{
+    policy::{Policy, PolicySet, compile},
+    yaml::{self, Dialect},
+};
+
+macro_rules! shipped {
+    ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../../../policies/", $file)))),*] };
+}
+
+/// File names and texts.
+pub static SHIPPED: &[(&str, &str)] = shipped![
+    "backend-refs.yaml",
+    "debug-exporters.yaml",
+    "in-use.yaml",
+    "listener-policies.yaml",
+    "reference-grants.yaml",
+    "scrape-annotations.yaml",
+    "unknown-fields.yaml",
+];
+
+/// The default policies. A test compiles every file, so that none is missing here.
+pub fn policies() -> PolicySet {
+    PolicySet::new(SHIPPED.iter().filter_map(|(_, text)| read(text)))
+}
+
+fn read(text: &str) -> Option<Policy> {
+    let value = yaml::tree::parse(text).ok()?.value(Dialect::Kubernetes).ok()?;
+    compile::compile(&value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_policy_compiles() {
+        let names: Vec<_> = policies().policies().iter().map(|policy| format!("{}.yaml", policy.name)).collect();
+        assert_eq!(names, SHIPPED.iter().map(|(file, _)| *file).collect::<Vec<_>>());
+    }
+}

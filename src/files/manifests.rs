@@ -1,0 +1,188 @@
+//! The objects in a file: several documents, Lists, `kubectl get -o json`; what is no object is counted or refused.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::{
+    engine::{
+        kinds,
+        node::{Node, Path},
+        subject::{Attributes, ObjectKey, Operation},
+        yaml::{self, Dialect},
+    },
+    files::{Refusal, Source},
+};
+
+/// An object in a file.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Into the list of sources.
+    pub source: usize,
+    /// Bytes of its document in the source's text.
+    pub document: Range<usize>,
+    /// Where in the document: `items[3]` in a List, else the root.
+    pub within: Path,
+    pub api_version: String,
+    /// The plural, for kinds that are known.
+    pub resource: Option<&'static str>,
+    pub key: ObjectKey,
+    pub object: Value,
+}
+
+/// What the files hold.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    pub objects: Vec<Manifest>,
+    /// Documents that are no Kubernetes objects.
+    pub not_objects: usize,
+    pub refusals: Vec<Refusal>,
+}
+
+/// Reads the objects of all sources; one that cannot be read costs only its own document.
+pub fn read(sources: &[Source], default_namespace: &str, mut progress: impl FnMut(usize)) -> Manifests {
+    let mut manifests = Manifests::default();
+    for (index, source) in sources.iter().enumerate() {
+        for document in yaml::documents::split(&source.text) {
+            read_document(&mut manifests, index, source, &document, default_namespace);
+        }
+        progress(index + 1);
+    }
+    manifests
+}
+
+fn read_document(
+    manifests: &mut Manifests,
+    index: usize,
+    source: &Source,
+    document: &yaml::documents::Document<'_>,
+    default_namespace: &str,
+) {
+    let range = document.offset..document.offset + document.text.len();
+    let parsed = yaml::tree::parse(document.text).and_then(|tree| tree.value(Dialect::Kubernetes));
+    let value = match parsed {
+        Ok(value) => value,
+        Err(error) => {
+            let at = range.start + error.offset.min(document.text.len());
+            manifests.refusals.push(refusal(source, index, document.text, range.start, at, &error.message));
+            return;
+        }
+    };
+    if let Some(at) = template_in(&value, document.text) {
+        manifests.refusals.push(template(source, index, range.start + at));
+        return;
+    }
+    push(manifests, index, &range, Path::root(), value, default_namespace);
+}
+
+fn push(
+    manifests: &mut Manifests,
+    source: usize,
+    document: &Range<usize>,
+    within: Path,
+    value: Value,
+    default_namespace: &str,
+) {
+    let node = Node::root(&value);
+    let (api_version, kind) = (node.get("apiVersion").text(), node.get("kind").text());
+    if kind.ends_with("List") && node.get("items").value().is_some_and(Value::is_array) {
+        let path = within.key("items");
+        // `kubectl get -o yaml` names the kind on every item; a typed list does not.
+        let item_kind = kind.trim_end_matches("List").to_owned();
+        let api_version = api_version.to_owned();
+        if let Value::Object(mut list) = value {
+            let items = list.remove("items").and_then(|items| if let Value::Array(items) = items { Some(items) } else { None });
+            for (index, mut item) in items.unwrap_or_default().into_iter().enumerate() {
+                if let Some(item) = item.as_object_mut().filter(|_| !item_kind.is_empty()) {
+                    item.entry("kind").or_insert_with(|| item_kind.clone().into());
+                    item.entry("apiVersion").or_insert_with(|| api_version.clone().into());
+                }
+                push(manifests, source, document, path.index(index), item, default_namespace);
+            }
+        }
+        return;
+    }
+    if kind.is_empty() || api_version.is_empty() {
+        manifests.not_objects += 1;
+        return;
+    }
+    let (group, _) = kinds::split_api_version(api_version);
+    let known = kinds::by_kind(group, kind);
+    let metadata = node.get("metadata");
+    let name = match metadata.get("name").text() {
+        "" => metadata.get("generateName").text(),
+        name => name,
+    };
+    let namespace = match (known.is_none_or(|kind| kind.namespaced), metadata.get("namespace").text()) {
+        (false, _) => "",
+        (true, "") => default_namespace,
+        (true, namespace) => namespace,
+    };
+    manifests.objects.push(Manifest {
+        source,
+        document: document.clone(),
+        within,
+        api_version: api_version.to_owned(),
+        resource: known.map(|kind| kind.resource),
+        key: ObjectKey::new(group, kind, namespace, name),
+        object: value,
+    });
+}
+
+impl Manifest {
+    /// As if it were created now.
+    pub fn attributes(&self) -> Attributes<'_> {
+        let (group, version) = kinds::split_api_version(&self.api_version);
+        Attributes {
+            operation: Operation::Create,
+            group,
+            version,
+            kind: &self.key.kind,
+            resource: self.resource.unwrap_or_default(),
+            subresource: "",
+            namespace: &self.key.namespace,
+            name: &self.key.name,
+            user: "",
+            dry_run: false,
+        }
+    }
+
+    /// The bytes in its source that a path of the object points at, or those of the nearest thing above it.
+    pub fn span(&self, source: &Source, path: &Path) -> Range<usize> {
+        let text = source.text.get(self.document.clone()).unwrap_or_default();
+        match yaml::spans::locate(text, &self.within.join(path)) {
+            Some(span) => self.document.start + span.start..self.document.start + span.end,
+            None => self.document.start..self.document.start,
+        }
+    }
+}
+
+fn refusal(source: &Source, index: usize, text: &str, start: usize, at: usize, message: &str) -> Refusal {
+    if let Some(brace) = yaml::looks_like_helm_template(text) {
+        return template(source, index, start + brace);
+    }
+    Refusal {
+        file: source.name.clone(),
+        span: Some((index, at..at)),
+        message: message.to_owned(),
+        help: Some("the rest of the input was judged; correct this document to have it judged too".to_owned()),
+    }
+}
+
+/// A chart's template may well be YAML: then its braces stand in the values of an object.
+fn template_in(value: &Value, text: &str) -> Option<usize> {
+    value.get("kind")?;
+    // A rendered ConfigMap may hold templates of its own, as dashboards do: only what names the object counts.
+    let names = ["/metadata/name", "/metadata/namespace", "/kind", "/apiVersion"];
+    let braces = names.iter().filter_map(|pointer| value.pointer(pointer)?.as_str()).any(|text| text.contains("{{"));
+    braces.then(|| yaml::looks_like_helm_template(text)).flatten()
+}
+
+fn template(source: &Source, index: usize, at: usize) -> Refusal {
+    Refusal {
+        file: source.name.clone(),
+        span: Some((index, at..at + 2)),
+        message: "this is the source of a Helm template, not a manifest".to_owned(),
+        help: Some("render it first: `helm template RELEASE CHART | portcullis check -`".to_owned()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Policies from files: a wrong one is refused with its line and with what would be right.
+
+use std::path::PathBuf;
+
+use crate::{
+    engine::{
+        policy::{PolicySet, compile, shipped},
+        yaml::{self, Dialect},
+    },
+    files::{Refusal, Source, paths},
+};
+
+/// Policies, the files they stand in, and what is wrong with those that do not compile.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    pub policies: PolicySet,
+    pub sources: Vec<Source>,
+    pub refusals: Vec<Refusal>,
+}
+
+/// The policies of these files, or the default set where none is named. Other objects in them are passed over, as a
+/// folder of policies may hold their cases.
+pub fn load(paths: &[PathBuf]) -> Loaded {
+    if paths.is_empty() {
+        return Loaded { policies: shipped::policies(), ..Loaded::default() };
+    }
+    let (mut sources, refusals) = paths::read(paths);
+    sources.retain(|source| !source.name.ends_with(".test.yaml"));
+    let mut loaded = Loaded { sources, refusals, ..Loaded::default() };
+    let mut policies: Vec<crate::engine::policy::Policy> = Vec::new();
+    for (index, source) in loaded.sources.iter().enumerate() {
+        for document in yaml::documents::split(&source.text) {
+            let refuse = |at: std::ops::Range<usize>, message: String| Refusal {
+                file: source.name.clone(),
+                span: Some((index, document.offset + at.start..document.offset + at.end)),
+                message,
+                help: None,
+            };
+            let value = match yaml::tree::parse(document.text).and_then(|tree| tree.value(Dialect::Kubernetes)) {
+                Ok(value) => value,
+                Err(error) => {
+                    loaded.refusals.push(refuse(error.offset..error.offset, error.message));
+                    continue;
+                }
+            };
+            if value.get("kind").and_then(serde_json::Value::as_str) != Some("GuardPolicy") {
+                continue;
+            }
+            match compile::compile(&value) {
+                Ok(policy) if policies.iter().any(|known| known.name == policy.name) => {
+                    let message = format!("there are two policies named `{}`", policy.name);
+                    loaded.refusals.push(refuse(0..0, message));
+                }
+                Ok(policy) => policies.push(policy),
+                Err(error) => {
+                    let span = yaml::spans::locate(document.text, &error.path).map_or(0..0, |span| span.start..span.end);
+                    loaded.refusals.push(refuse(span, error.message));
+                }
+            }
+        }
+    }
+    if policies.is_empty() && loaded.refusals.is_empty() {
+        let file = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        loaded.refusals.push(Refusal {
+            file,
+            span: None,
+            message: "there is no GuardPolicy here".to_owned(),
+            help: Some("name a file or folder with `kind: GuardPolicy`, or leave `--policies` out for the default set".to_owned()),
+        });
+    }
+    loaded.policies = PolicySet::new(policies);
+    loaded
+}
