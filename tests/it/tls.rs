@@ -266,15 +266,15 @@ async fn a_new_certificate_is_for_new_connections() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_shake_hands_holds_up_nobody() {
-    let settings = Settings { handshake: Duration::from_millis(100), connections: 2, ..settings() };
+    let settings = Settings { handshake: Duration::from_secs(1), connections: 2, ..settings() };
     let server = Server::start(settings, Bounds::default()).await;
     let mut silent = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..4 {
         silent.push(TcpStream::connect(server.address).await.unwrap());
     }
-    // Behind six that take both places again and again.
+    // Behind four that take both places again and again.
     assert!(server.connect().await.ask("x").await.is_allowed());
-    server.wait_for("handshake-late", 6).await;
+    server.wait_for("handshake-late", 4).await;
     let mut gone = [0];
     assert_eq!(timeout(PATIENCE, silent[0].read(&mut gone)).await.unwrap().unwrap(), 0);
 
@@ -295,7 +295,7 @@ async fn who_connects_and_asks_nothing_is_let_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drains_without_losing_a_call() {
-    let drain = Duration::from_secs(2);
+    let drain = Duration::from_secs(4);
     let mut server = Server::start(Settings { drain, ..settings() }, Bounds::default()).await;
     let (mut open, mut waiting) = (server.connect().await, server.connect().await);
     assert!(!open.ask("x").await.closes());
