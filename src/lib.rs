@@ -8,6 +8,14 @@
 //!
 //! [`engine`] is pure: functions of data. Everything else is an edge of it.
 
+#[cfg(feature = "server")]
+pub mod admin;
+#[cfg(feature = "cli")]
+pub mod cases;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod engine;
+#[cfg(feature = "cli")]
+pub mod files;
+#[cfg(feature = "server")]
+pub mod webhook;

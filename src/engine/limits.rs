@@ -39,3 +39,55 @@ pub const POLICIES: usize = 1_000;
 
 /// Candidates compared for "did you mean": more is neither useful nor free.
 pub const SUGGESTION_CANDIDATES: usize = 2_000;
+
+/// Bytes of a review that is judged on the worker that read it. Parsing is about 1 µs per KB; beyond this one review
+/// would hold up the others on its worker for longer than a hand-over to another thread costs.
+pub const INLINE_BYTES: usize = 256 * 1024;
+
+/// Reviews beyond [`INLINE_BYTES`] judged at once: each holds its object as a tree of some ten times the bytes.
+pub const LARGE_AT_ONCE: usize = 2;
+
+/// Bytes of reviews in hand at once, of which each counts for at least [`REVIEW_UNIT`]: 512 small ones, or four of the
+/// largest. Three API servers with default flow control send at most 600 mutating requests at a time.
+pub const REVIEWS_BYTES: usize = 32 * 1024 * 1024;
+
+/// The least that a review counts for in [`REVIEWS_BYTES`]: its buffers and task, and what judging it allocates.
+pub const REVIEW_UNIT: usize = 64 * 1024;
+
+/// Reviews that may wait for room: what comes beyond these is told so at once, while its caller can still use the time.
+pub const REVIEWS_WAITING: usize = 512;
+
+/// Milliseconds for which a review waits for room. Judging takes well under one, so a longer queue is no burst.
+pub const WAIT_MS: u64 = 250;
+
+/// Milliseconds for a review when its caller names no `timeout`: the API server's default for a webhook.
+pub const REVIEW_MS: u64 = 10_000;
+
+/// Milliseconds for a review whatever its caller names: the API server allows a webhook no more than 30 seconds.
+pub const REVIEW_MS_MOST: u64 = 30_000;
+
+/// Milliseconds for a body to arrive. The API server sends it in one piece; who trickles it holds room that others need.
+pub const BODY_MS: u64 = 5_000;
+
+/// Connections at once, with those in their handshake. An API server has one for each review in flight and keeps 25 idle
+/// ones; more than this would come near the usual 1,024 open files.
+pub const CONNECTIONS: usize = 768;
+
+/// Milliseconds for a TLS handshake: a few round trips inside one cluster.
+pub const HANDSHAKE_MS: u64 = 5_000;
+
+/// Milliseconds from the end of the handshake to the end of the first request's head.
+pub const FIRST_REQUEST_MS: u64 = 10_000;
+
+/// Milliseconds that a connection may be idle between requests. Go's client drops an idle connection after 90 seconds; were
+/// we first, a review sent in that moment would be lost, and a POST is not sent again.
+pub const IDLE_MS: u64 = 120_000;
+
+/// Bytes of a request's head, and of what is read of a connection ahead of its use.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Streams of one HTTP/2 connection: probes and tests; API servers speak HTTP/1.1 to a webhook Service.
+pub const STREAMS: u32 = 128;
+
+/// Bytes of a certificate or key file: a chain of ten certificates is about 20 KB.
+pub const PEM_BYTES: u64 = 1024 * 1024;

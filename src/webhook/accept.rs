@@ -1,0 +1,261 @@
+//! Connections: accepts them, shakes hands, serves a router over HTTP/1.1 or HTTP/2, and drains without losing a call.
+//!
+//! Draining is why this is by hand. A caller with keep-alive sends its next request on a connection that it takes for open; a
+//! POST that meets a closed one is lost. So for some time every answer says `connection: close`, on old connections and on new
+//! ones, until nobody has a connection left that could be closed under a request.
+#![expect(clippy::disallowed_methods, reason = "edge: it opens the webhook's port")]
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::{
+    HeaderMap, Request, Version,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tower::ServiceExt as _;
+
+use super::metrics::{Metrics, Shed};
+use crate::engine::limits::{CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
+
+/// Whether the process is on its way out: answers say `connection: close`, and `/readyz` says no.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+/// Times and bounds of the listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long to go on accepting after the signal: until the API servers have read the changed endpoints, and have been told
+    /// to close on every connection they use.
+    pub drain: Duration,
+    /// How long requests in flight have after that.
+    pub finish: Duration,
+    pub connections: usize,
+    pub handshake: Duration,
+    pub first_request: Duration,
+    pub idle: Duration,
+}
+
+/// Opens the port; std sets `SO_REUSEADDR`, so that a restart does not wait for old connections.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Serves until `shutdown`, drains, and says how many connections were cut off in the end.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    settings: Settings,
+    draining: Draining,
+    metrics: Arc<Metrics>,
+    shutdown: impl Future<Output = ()>,
+) -> usize {
+    let server = Arc::new(Server {
+        tls: TlsAcceptor::from(tls),
+        http1: http1(settings),
+        http2: http2(),
+        router,
+        settings,
+        draining: draining.clone(),
+        metrics: Arc::clone(&metrics),
+    });
+    let permits = Arc::new(Semaphore::new(settings.connections));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+
+    let mut until_closed = pin!(async {
+        shutdown.await;
+        draining.begin();
+        tracing::info!(seconds = settings.drain.as_secs_f64(), "draining");
+        time::sleep(settings.drain).await;
+    });
+    loop {
+        select! {
+            biased;
+            () = &mut until_closed => break,
+            Some(_) = connections.join_next() => {}
+            (Some(permit), accepted) = accept(&listener, &permits) => match accepted {
+                Ok(stream) => {
+                    connections.spawn(Arc::clone(&server).connection(stream, permit, graceful.watcher()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    metrics.shed(Shed::Accept);
+                    // Most often too many open files, which only time mends.
+                    time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    let finished = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+    };
+    let _ = time::timeout(settings.finish, finished).await;
+    cut_off(connections, &metrics).await
+}
+
+/// What the connections share.
+struct Server {
+    tls: TlsAcceptor,
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
+    router: Router,
+    settings: Settings,
+    draining: Draining,
+    metrics: Arc<Metrics>,
+}
+
+// === impl Draining ===
+
+impl Draining {
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            drain: Duration::from_secs(10),
+            finish: Duration::from_secs(10),
+            connections: CONNECTIONS,
+            handshake: Duration::from_millis(HANDSHAKE_MS),
+            first_request: Duration::from_millis(FIRST_REQUEST_MS),
+            idle: Duration::from_millis(IDLE_MS),
+        }
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, watcher: Watcher) {
+        let _connected = self.metrics.connect();
+        if let Err(shed) = Arc::clone(&self).serve(stream, watcher).await {
+            self.metrics.shed(shed);
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher) -> Result<(), Shed> {
+        // An answer is one small write, which must not wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let shaken = time::timeout(self.settings.handshake, self.tls.accept(stream)).await;
+        let stream = shaken.map_err(|_| Shed::HandshakeLate)?.map_err(|error| {
+            tracing::debug!(%error, "TLS handshake failed");
+            Shed::Handshake
+        })?;
+        let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &self.http2 } else { &self.http1 };
+        let asked = AtomicBool::new(false);
+        let service = service_fn(|request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            Arc::clone(&self).answer(request)
+        });
+        let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
+        let ended = select! {
+            ended = &mut served => ended,
+            () = time::sleep(self.settings.first_request) => {
+                if !asked.load(Ordering::Relaxed) {
+                    return Err(Shed::Silent);
+                }
+                served.await
+            }
+        };
+        ended.or_else(|error| {
+            tracing::debug!(%error, "connection failed");
+            // The end of an idle connection is no failure.
+            let idle = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout);
+            if idle { Ok(()) } else { Err(Shed::Connection) }
+        })
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
+        let version = request.version();
+        let mut response = self.router.clone().oneshot(request).await?;
+        if self.draining.has_begun() {
+            close(response.headers_mut(), version);
+        }
+        Ok(response)
+    }
+}
+
+/// A permit first: what cannot be served is left to the backlog, and a handshake is work already.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    (permit, listener.accept().await.map(|(stream, _)| stream))
+}
+
+/// HTTP/2 has no such header; its connections are told by GOAWAY when the listener closes.
+fn close(headers: &mut HeaderMap, version: Version) {
+    if version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+fn http1(settings: Settings) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    // hyper counts this from the end of the request before: it is the time a connection may be idle.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.idle).max_buf_size(HEAD_BYTES);
+    builder
+}
+
+fn http2() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX));
+    builder
+}
+
+async fn cut_off(mut connections: JoinSet<()>, metrics: &Metrics) -> usize {
+    let open = connections.len();
+    for _ in 0..open {
+        metrics.shed(Shed::Shutdown);
+    }
+    connections.shutdown().await;
+    open
+}

@@ -1,0 +1,12 @@
+//! Tests of the whole: sockets, files, processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test's panic is its report, and a test is an edge"
+)]
+
+#[cfg(feature = "server")]
+mod tls;
