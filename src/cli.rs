@@ -1,3 +1,59 @@
 //! The command line: `check`, `fix`, `explain`, `test`, `serve`, `completions`.
 
+pub mod args;
+pub mod check;
+pub mod explain;
+pub mod fix;
+pub mod output;
 pub mod report;
+pub mod test;
+
+use args::{Cli, Command};
+use check::Ended;
+
+/// Carries out what the command line says.
+///
+/// # Errors
+/// A failure of ours: output that cannot be written, a port that cannot be opened.
+pub fn run(cli: Cli) -> anyhow::Result<Ended> {
+    match cli.command {
+        Command::Check(args) => check::run(&args, now()).or_else(closed_pipe),
+        Command::Fix(args) => fix::run(&args, now()).or_else(closed_pipe),
+        Command::Explain(args) => explain::run(&args).or_else(closed_pipe),
+        Command::Test(args) => test::run(&args).or_else(closed_pipe),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => {
+            log();
+            crate::serve::run(&args).map(|()| Ended::Clean)
+        }
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());
+            Ok(Ended::Clean)
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an edge: time enters the engine here")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// `portcullis check … | head` is no failure.
+fn closed_pipe(error: anyhow::Error) -> anyhow::Result<Ended> {
+    let closed = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+    if closed { Ok(Ended::Clean) } else { Err(error) }
+}
+
+/// Text on a terminal, else JSON; `RUST_LOG` filters.
+#[cfg(feature = "server")]
+fn log() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.init();
+    } else {
+        builder.json().init();
+    }
+}

@@ -18,4 +18,6 @@ pub mod engine;
 #[cfg(feature = "cli")]
 pub mod files;
 #[cfg(feature = "server")]
+pub mod serve;
+#[cfg(feature = "server")]
 pub mod webhook;

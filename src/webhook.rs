@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge: deadlines and durations of requests")]
 
 pub mod accept;
+pub mod admit;
 pub mod certs;
 pub mod metrics;
 pub mod shed;

@@ -1,0 +1,232 @@
+//! `portcullis check`: judges every object of the given files in the view that they make.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::{
+        args::CheckArgs,
+        output,
+        report::{self, Report, Reported, Summary},
+    },
+    engine::{
+        decide::{Ask, Ensure, decide},
+        evaluate::evaluate,
+        finding::Remedy,
+        kinds,
+        patch,
+        policy::PolicySet,
+        select::Door,
+        subject::{Attributes, ObjectKey, Subject},
+        verdict::{Judged, Verdict},
+        view::View,
+        yaml::{self, Dialect},
+    },
+    files::{
+        Source,
+        manifests::{self, Manifest, Manifests},
+        paths, policies, world,
+    },
+};
+
+/// How a command ended; also the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing to complain about.
+    Clean = 0,
+    /// Findings.
+    Findings = 1,
+    /// Input that could not be read.
+    Refused = 2,
+    /// Our own failure.
+    Failed = 3,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where its output cannot be written.
+pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
+    let given = match args.judging.given(args.closed_world) {
+        Ok(given) => given,
+        Err(message) => return output::refuse(&message),
+    };
+    let loaded = policies::load(&args.judging.policies);
+    let (sources, mut refusals) = paths::read(&args.paths);
+    let mut progress = Progress::new(sources.len());
+    let Manifests { objects, not_objects, refusals: unread } =
+        manifests::read(&sources, &args.judging.namespace, |done| progress.at(done));
+    refusals.extend(unread);
+    let view = world::of(&objects, &given);
+    let mut report = judge(&sources, &objects, &loaded.policies, &view, now, args.admission);
+    progress.done();
+    report.summary.files = sources.len();
+    if not_objects > 0 {
+        report.summary.skipped.insert("documents without `kind`".to_owned(), not_objects);
+    }
+    // Spans of refused policies point into the policies' own files.
+    let first_policy_source = sources.len();
+    report.sources = sources;
+    report.sources.extend(loaded.sources);
+    refusals.extend(loaded.refusals.into_iter().map(|mut refusal| {
+        refusal.span = refusal.span.map(|(source, span)| (source + first_policy_source, span));
+        refusal
+    }));
+    report.refusals = refusals;
+
+    let options = report::Options { color: output::wants_color(args.color) };
+    let mut out = output::stdout();
+    report::write(&report, args.format, &options, &mut out)?;
+    out.flush()?;
+    let worst = report.findings.iter().map(|reported| reported.finding.level).max();
+    Ok(if !report.refusals.is_empty() {
+        Ended::Refused
+    } else if worst.is_some_and(|level| args.fail_on.is_reached_by(level)) {
+        Ended::Findings
+    } else {
+        Ended::Clean
+    })
+}
+
+/// Judges every object; what no policy judges is counted.
+pub fn judge(
+    sources: &[Source],
+    objects: &[Manifest],
+    policies: &PolicySet,
+    view: &View,
+    now: Timestamp,
+    admission: bool,
+) -> Report {
+    let mut report = Report::default();
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    for manifest in objects {
+        let attributes = manifest.attributes();
+        let selection = policies.select(Door::Files, &attributes);
+        if selection.is_empty() {
+            *report.summary.skipped.entry(format!("{}/{}", manifest.api_version, manifest.key.kind)).or_default() += 1;
+            continue;
+        }
+        report.summary.judged += 1;
+        let subject = Subject::of(attributes, manifest.object.clone(), serde_json::Value::Null);
+        let verdict = if admission {
+            as_admitted(policies, &attributes, &subject, view, now)
+        } else {
+            evaluate(&selection, &subject, view, now)
+        };
+        asked.extend(verdict.asked.iter().map(|policy| policy.name.clone()));
+        let Some(source) = sources.get(manifest.source) else { continue };
+        let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
+        let decision = decide(&verdict, ask);
+        for judged in &verdict.judged {
+            let denied = decision.denied.iter().any(|denied| std::ptr::eq(*denied, judged));
+            let warned = decision.warned.iter().any(|(warned, _)| std::ptr::eq(*warned, judged));
+            report.findings.push(Reported {
+                source: manifest.source,
+                span: manifest.span(source, &judged.finding.path),
+                object: manifest.key.clone(),
+                policies: judged.policies.iter().map(|policy| policy.name.clone()).collect(),
+                action: match (denied, warned) {
+                    (true, _) => "deny",
+                    (_, true) => "warn",
+                    _ => "record",
+                },
+                fixable: is_fixable(judged, manifest, source),
+                finding: judged.finding.clone(),
+            });
+        }
+    }
+    report.findings.sort_by_key(|reported| (reported.source, reported.span.start, reported.finding.code.clone()));
+    report.summary.repeated = repeated(sources, objects);
+    report.summary.unmatched_policies = unmatched(policies, &asked);
+    report
+}
+
+/// What a webhook would find after mutation, with the objects made that may be made.
+fn as_admitted(
+    policies: &PolicySet,
+    attributes: &Attributes<'_>,
+    subject: &Subject<'_>,
+    view: &View,
+    now: Timestamp,
+) -> Verdict {
+    let settled = patch::settle(&policies.select(Door::Mutate, attributes), subject, view, now);
+    let stored = subject.with_object(settled.value);
+    let selection = policies.select(Door::Validate(None), attributes);
+    let mut verdict = evaluate(&selection, &stored, view, now);
+    verdict.judged.retain(|judged| !(judged.applies() && matches!(judged.finding.remedy, Some(Remedy::Ensure(_)))));
+    verdict
+}
+
+/// Whether `fix` can mend it: an edit is tried on the text it would change.
+fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source) -> bool {
+    match &judged.finding.remedy {
+        None => false,
+        Some(Remedy::Ensure(_)) => true,
+        Some(Remedy::Edit(edit)) => {
+            let text = source.text.get(manifest.document.clone()).unwrap_or_default();
+            let changes = crate::cli::fix::within(&manifest.within, &edit.changes);
+            yaml::edit::apply(text, &changes, Dialect::Kubernetes).is_ok_and(|edited| edited != text)
+        }
+    }
+}
+
+fn repeated(sources: &[Source], objects: &[Manifest]) -> Vec<String> {
+    let mut places: BTreeMap<(&ObjectKey, &str), Vec<String>> = BTreeMap::new();
+    for manifest in objects.iter().filter(|manifest| !manifest.key.name.is_empty()) {
+        let Some(source) = sources.get(manifest.source) else { continue };
+        let before = source.text.get(..manifest.span(source, &crate::engine::node::Path::root()).start);
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        places.entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0)).or_default().push(format!("{}:{line}", source.name));
+    }
+    let twice = places.into_iter().filter(|(_, places)| places.len() > 1);
+    twice.map(|((key, _), places)| format!("{key} in {}", places.join(" and "))).collect()
+}
+
+fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
+    let names = policies
+        .policies()
+        .iter()
+        .filter(|policy| policy.rule.seen_in != crate::engine::rules::SeenIn::Requests)
+        .map(|policy| policy.name.clone());
+    names.filter(|name| !asked.contains(name)).collect()
+}
+
+/// A line on a terminal when it takes more than a second.
+struct Progress {
+    files: usize,
+    started: Instant,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
+    fn new(files: usize) -> Self {
+        Self { files, started: Instant::now(), shown: None }
+    }
+
+    fn at(&mut self, done: usize) {
+        let due = self.shown.unwrap_or(self.started).elapsed() > Duration::from_secs(1);
+        let terminal = std::io::stderr().is_terminal();
+        if due && terminal {
+            let _ = write!(std::io::stderr(), "\rreading {done} of {} files", self.files);
+            self.again();
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
+    fn again(&mut self) {
+        self.shown = Some(Instant::now());
+    }
+
+    fn done(&self) {
+        if self.shown.is_some() {
+            let _ = write!(std::io::stderr(), "\r{:40}\r", "");
+        }
+    }
+}
+

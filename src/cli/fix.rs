@@ -1,0 +1,292 @@
+//! `portcullis fix`: makes the edits that findings carry, and writes the objects that must exist elsewhere.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: files are written here")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path as FilePath,
+};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use crate::{
+    cli::{args::FixArgs, check::Ended, output, report},
+    engine::{
+        evaluate::evaluate,
+        finding::{Change, Edit, Remedy},
+        node::Path,
+        policy::PolicySet,
+        select::Door,
+        subject::Subject,
+        view::View,
+        yaml::{self, Dialect},
+    },
+    files::{
+        Source,
+        manifests::{self, Manifest},
+        paths, policies,
+        world::{self, Given},
+    },
+};
+
+/// The file that takes the grants of a folder.
+const GRANTS: &str = "portcullis-grants.yaml";
+
+/// What became of the files.
+#[derive(Debug, Default)]
+pub struct Fixed {
+    /// New texts by file name, of files that change or are new.
+    pub texts: BTreeMap<String, String>,
+    pub titles: Vec<String>,
+    /// Edits that could not be made, with the reason.
+    pub declined: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file or the output cannot be written.
+pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
+    let given = match args.judging.given(false) {
+        Ok(given) => given,
+        Err(message) => return output::refuse(&message),
+    };
+    let loaded = policies::load(&args.judging.policies);
+    let (sources, refusals) = paths::read(&args.paths);
+    let mut unreadable = refusals;
+    unreadable.extend(loaded.refusals);
+    let read = manifests::read(&sources, &args.judging.namespace, |_| {});
+    unreadable.extend(read.refusals.iter().cloned());
+    let fixed = fix(&sources, &loaded.policies, &given, &args.judging.namespace, now);
+
+    let mut out = output::stdout();
+    let color = output::wants_color(args.color);
+    let to_stdout = paths::is_stdin(&args.paths);
+    for (name, text) in &fixed.texts {
+        let before = sources.iter().find(|source| source.name == *name).map_or("", |source| &source.text);
+        if name == "-" {
+            continue;
+        }
+        if args.write {
+            write_in_place(FilePath::new(name), text)?;
+        } else {
+            diff(&mut out, name, before, text, color)?;
+        }
+    }
+    if to_stdout {
+        let stdin = sources.iter().find(|source| source.name == "-");
+        let text = fixed.texts.get("-").map(String::as_str).or(stdin.map(|source| &*source.text));
+        write!(out, "{}", text.unwrap_or_default())?;
+    }
+    out.flush()?;
+    let mut err = std::io::stderr().lock();
+    for refusal in &unreadable {
+        writeln!(err, "error: {}: {}", refusal.file, report::printable(&refusal.message))?;
+    }
+    for declined in &fixed.declined {
+        writeln!(err, "warning: {declined}")?;
+    }
+    for title in &fixed.titles {
+        writeln!(err, "{} {title}", if args.write || to_stdout { "fixed:" } else { "would fix:" })?;
+    }
+    if fixed.titles.is_empty() {
+        writeln!(err, "nothing to fix")?;
+    } else if !args.write && !to_stdout {
+        writeln!(err, "nothing was changed: add `--write` to change the files")?;
+    }
+    Ok(if unreadable.is_empty() { Ended::Clean } else { Ended::Refused })
+}
+
+/// Edits until nothing more can be edited; then adds the objects that must exist elsewhere.
+pub fn fix(sources: &[Source], policies: &PolicySet, given: &Given, namespace: &str, now: Timestamp) -> Fixed {
+    let mut fixed = Fixed::default();
+    let mut current: Vec<Source> = sources.to_vec();
+    let mut declined: BTreeSet<String> = BTreeSet::new();
+    // Each round makes at least one edit or declines one for good; an object has few of them.
+    for _ in 0..crate::engine::limits::FIX_ROUNDS {
+        let objects = manifests::read(&current, namespace, |_| {}).objects;
+        let view = world::of(&objects, given);
+        let mut changed = false;
+        let mut seen = BTreeSet::new();
+        for manifest in &objects {
+            // Edits shift what follows in a document: one object of each a round, documents from the end of the file.
+            if !seen.insert((manifest.source, manifest.document.start)) {
+                continue;
+            }
+            changed |= fix_document(&mut current, manifest, &objects, policies, &view, now, &mut declined, &mut fixed.titles);
+            if changed {
+                break;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let objects = manifests::read(&current, namespace, |_| {}).objects;
+    let view = world::of(&objects, given);
+    let grants = wanted(&objects, policies, &view, now);
+    add_objects(&mut current, &grants, &mut fixed.titles);
+    for source in &current {
+        let before = sources.iter().find(|known| known.name == source.name);
+        if before.is_none_or(|before| before.text != source.text) {
+            fixed.texts.insert(source.name.clone(), source.text.to_string());
+        }
+    }
+    fixed.declined = declined.into_iter().collect();
+    fixed
+}
+
+/// The changes of an object, as changes of the document that holds it.
+pub fn within(within: &Path, changes: &[Change]) -> Vec<Change> {
+    let one = |change: &Change| match change {
+        Change::Set { path, value } => Change::Set { path: within.join(path), value: value.clone() },
+        Change::Remove { path } => Change::Remove { path: within.join(path) },
+    };
+    changes.iter().map(one).collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of `fix`, split off to be read on its own")]
+fn fix_document(
+    current: &mut [Source],
+    manifest: &Manifest,
+    objects: &[Manifest],
+    policies: &PolicySet,
+    view: &View,
+    now: Timestamp,
+    declined: &mut BTreeSet<String>,
+    titles: &mut Vec<String>,
+) -> bool {
+    let Some(source) = current.get_mut(manifest.source) else { return false };
+    let here = |other: &&Manifest| other.source == manifest.source && other.document == manifest.document;
+    let mut text = source.text.get(manifest.document.clone()).unwrap_or_default().to_owned();
+    let before = text.clone();
+    let mut changes: Vec<Change> = Vec::new();
+    for object in objects.iter().filter(here) {
+        for edit in edits(object, policies, view, now) {
+            let mut with = changes.clone();
+            with.extend(self::within(&object.within, &edit.changes));
+            let place = format!("{}: {}: {}", source.name, object.key, edit.title);
+            match yaml::edit::apply(&before, &with, Dialect::Kubernetes) {
+                Ok(edited) if edited == text => {}
+                Ok(edited) => {
+                    text = edited;
+                    changes = with;
+                    titles.push(place);
+                }
+                // Beside the others it may only have to wait; alone it cannot be made.
+                Err(_) if !changes.is_empty() => {}
+                Err(error) => {
+                    declined.insert(format!("{place}: cannot be made automatically: {}", error.reason));
+                }
+            }
+        }
+    }
+    if text == before {
+        return false;
+    }
+    let mut whole = source.text.to_string();
+    whole.replace_range(manifest.document.clone(), &text);
+    source.text = whole.into();
+    true
+}
+
+fn edits(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> Vec<Edit> {
+    let verdict = judged(manifest, policies, view, now);
+    let edit = |judged: crate::engine::verdict::Judged| match judged.finding.remedy {
+        Some(Remedy::Edit(edit)) => Some(edit),
+        _ => None,
+    };
+    verdict.judged.into_iter().filter_map(edit).collect()
+}
+
+fn judged(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> crate::engine::verdict::Verdict {
+    let attributes = manifest.attributes();
+    let selection = policies.select(Door::Files, &attributes);
+    let subject = Subject::of(attributes, manifest.object.clone(), Value::Null);
+    evaluate(&selection, &subject, view, now)
+}
+
+/// Objects that must exist elsewhere, with the source of the object that needs them.
+fn wanted(objects: &[Manifest], policies: &PolicySet, view: &View, now: Timestamp) -> Vec<(usize, Value)> {
+    let mut wanted: Vec<(usize, Value)> = Vec::new();
+    for manifest in objects {
+        for judged in judged(manifest, policies, view, now).judged {
+            if let Some(Remedy::Ensure(objects)) = judged.finding.remedy {
+                for object in objects {
+                    if !wanted.iter().any(|(_, known)| *known == object) {
+                        wanted.push((manifest.source, object));
+                    }
+                }
+            }
+        }
+    }
+    wanted
+}
+
+/// Grants go to a file of their own beside what needs them; from standard input, to the end of the stream.
+fn add_objects(current: &mut Vec<Source>, wanted: &[(usize, Value)], titles: &mut Vec<String>) {
+    for (source, object) in wanted {
+        let Some(needs) = current.get(*source).map(|source| source.name.clone()) else { continue };
+        let name = if needs == "-" {
+            needs.clone()
+        } else {
+            FilePath::new(&needs).with_file_name(GRANTS).display().to_string()
+        };
+        let manifest = yaml::emit(object);
+        let text = |key: &str| object.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        titles.push(format!("{name}: adds {} `{}/{}`", text("/kind"), text("/metadata/namespace"), text("/metadata/name")));
+        if !current.iter().any(|source| source.name == name) {
+            let known = std::fs::read_to_string(&name).unwrap_or_default();
+            current.push(Source { name: name.clone(), text: known.into() });
+        }
+        if let Some(file) = current.iter_mut().find(|source| source.name == name) {
+            let mut text = file.text.to_string();
+            if !text.is_empty() {
+                if !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                text.push_str("---\n");
+            }
+            text.push_str(&manifest);
+            file.text = text.into();
+        }
+    }
+}
+
+/// Writes beside the file and renames, so that a file is never half written; its permissions stay.
+fn write_in_place(path: &FilePath, text: &str) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside = path.with_extension("portcullis-tmp");
+    std::fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+    if let Ok(metadata) = std::fs::metadata(&path) {
+        let _ = std::fs::set_permissions(&beside, metadata.permissions());
+    }
+    std::fs::rename(&beside, &path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn diff(out: &mut impl Write, name: &str, before: &str, after: &str, color: bool) -> std::io::Result<()> {
+    let diff = TextDiff::from_lines(before, after);
+    writeln!(out, "--- {}\n+++ {name}", if before.is_empty() { "/dev/null" } else { name })?;
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        write!(out, "{}", hunk.header())?;
+        writeln!(out)?;
+        for change in hunk.iter_changes() {
+            let (sign, paint) = match change.tag() {
+                ChangeTag::Delete => ("-", "\u{1b}[31m"),
+                ChangeTag::Insert => ("+", "\u{1b}[32m"),
+                ChangeTag::Equal => (" ", ""),
+            };
+            let line = report::printable(change.value().trim_end_matches(['\r', '\n']));
+            if color && !paint.is_empty() {
+                writeln!(out, "{paint}{sign}{line}\u{1b}[0m")?;
+            } else {
+                writeln!(out, "{sign}{line}")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The composition root of `portcullis serve`: what is built, in which order it starts, and how it stops.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: signals, files and the clock")]
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    admin::{self, Condition, Health},
+    cli::args::{Judging, ServeArgs},
+    files::{Refusal, manifests, paths, policies, world},
+    webhook::{
+        self, Webhook,
+        accept::{self, Draining},
+        admit::{self, Snapshot},
+        certs::{self, CertSource},
+        metrics::Metrics,
+        shed::{Bounds, Gate},
+    },
+};
+
+/// How often the folder is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, and drains.
+///
+/// # Errors
+/// Anything without which it cannot serve: a port, a certificate, a first state that can be read.
+pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    tracing::info!(
+        manifests = %args.manifests.display(),
+        policies = ?args.judging.policies,
+        control_plane = ?args.judging.control_plane,
+        listen = %args.listen,
+        admin = %args.admin,
+        drain_seconds = args.drain,
+        "starting"
+    );
+    let mut registry = admin::registry();
+    let metrics = Metrics::register(&mut registry);
+    let draining = Draining::default();
+    let health = Health::new(draining.clone(), ["manifests", "certificate", "listener"]);
+
+    let (first, refusals) = read(&args.manifests, &args.judging);
+    let first = first.map_err(|why| anyhow::anyhow!("{why}{}", listed(&refusals)))?;
+    log_state(&first);
+    let current = Arc::new(ArcSwap::from_pointee(first));
+    health.set("manifests", Condition::Ready);
+    tokio::spawn(follow_folder(args.manifests.clone(), args.judging.clone(), Arc::clone(&current), health.clone()));
+
+    let source = match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => CertSource::Files { cert: cert.clone(), key: key.clone() },
+        _ => CertSource::SelfSigned { names: args.tls_name.clone() },
+    };
+    let opened = source.open().await.context("the serving certificate")?;
+    match (&opened.ca, &args.ca_out) {
+        (Some(ca), Some(path)) => {
+            std::fs::write(path, ca).with_context(|| format!("cannot write the CA to {}", path.display()))?;
+        }
+        (None, Some(_)) => tracing::warn!("`--ca-out` is for the self-signed certificate alone; nothing was written"),
+        _ => {}
+    }
+    let resolver = Arc::clone(&opened.resolver);
+    metrics.certificate_expires(resolver.current().not_after);
+    health.set("certificate", Condition::Ready);
+    tokio::spawn(follow_certificate(opened, Arc::clone(&metrics), health.clone()));
+
+    let gate = Gate::new(Bounds::default());
+    let webhook = Arc::new(Webhook::new(admit::judge(Arc::clone(&current)), gate, Arc::clone(&metrics)));
+    let listener = accept::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
+    let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "answering reviews");
+    let admin_router = admin::router(health.clone(), Arc::new(registry));
+    tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
+    health.set("listener", Condition::Ready);
+
+    let tls = certs::server_config(resolver)?;
+    let settings = accept::Settings { drain: Duration::from_secs(args.drain), ..accept::Settings::default() };
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let cut = accept::serve(listener, tls, webhook::router(webhook), settings, draining, metrics, stop).await;
+    tracing::info!(cut_off = cut, "stopped");
+    Ok(())
+}
+
+/// The state that the folder holds, or why it cannot be taken: a state with a hole in it would let things pass.
+fn read(manifests: &PathBuf, judging: &Judging) -> (Result<Snapshot, String>, Vec<Refusal>) {
+    let given = match judging.given(true) {
+        Ok(given) => given,
+        Err(message) => return (Err(message), Vec::new()),
+    };
+    let loaded = policies::load(&judging.policies);
+    let (sources, mut refusals) = paths::read(std::slice::from_ref(manifests));
+    let read = manifests::read(&sources, &judging.namespace, |_| {});
+    refusals.extend(read.refusals);
+    refusals.extend(loaded.refusals);
+    if !refusals.is_empty() {
+        return (Err("the folder or the policies cannot be read as they are".to_owned()), refusals);
+    }
+    let view = world::of(&read.objects, &given);
+    (Ok(Snapshot { policies: loaded.policies, view }), refusals)
+}
+
+fn listed(refusals: &[Refusal]) -> String {
+    refusals.iter().map(|refusal| format!("\n  {}: {}", refusal.file, refusal.message)).collect()
+}
+
+fn log_state(snapshot: &Snapshot) {
+    let names: Vec<_> = snapshot.policies.policies().iter().map(|policy| policy.name.as_str()).collect();
+    tracing::info!(policies = names.join(","), "policies in force");
+    if names.is_empty() {
+        tracing::warn!("no policy is in force: everything is allowed");
+    }
+}
+
+/// Takes over what changes in the folder; a broken state is said, and the last good one stays.
+async fn follow_folder(folder: PathBuf, judging: Judging, current: Arc<ArcSwap<Snapshot>>, health: Health) {
+    let mut last = stamps(&folder, &judging);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = stamps(&folder, &judging);
+        if now == last {
+            continue;
+        }
+        last = now;
+        let (folder, judging) = (folder.clone(), judging.clone());
+        let read = tokio::task::spawn_blocking(move || read(&folder, &judging)).await;
+        match read {
+            Ok((Ok(snapshot), _)) => {
+                log_state(&snapshot);
+                current.store(Arc::new(snapshot));
+                health.set("manifests", Condition::Ready);
+            }
+            Ok((Err(why), refusals)) => {
+                tracing::error!("{why}; the last good state stays{}", listed(&refusals));
+                health.set("manifests", Condition::Degraded(format!("{why}; the last good state stays")));
+            }
+            Err(error) => tracing::error!(%error, "reading the folder failed; the last good state stays"),
+        }
+    }
+}
+
+type Stamps = BTreeMap<PathBuf, (u64, Option<std::time::SystemTime>)>;
+
+/// Size and time of every file: enough to see a change without reading.
+fn stamps(folder: &PathBuf, judging: &Judging) -> Stamps {
+    let roots = std::iter::once(folder).chain(&judging.policies);
+    let files = roots.flat_map(|root| walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_map(Result::ok));
+    files
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            Some((entry.into_path(), (metadata.len(), metadata.modified().ok())))
+        })
+        .collect()
+}
+
+async fn follow_certificate(opened: certs::Opened, metrics: Arc<Metrics>, health: Health) {
+    opened
+        .follow(certs::POLL, |standing| {
+            metrics.certificate_expires(standing.not_after);
+            let condition = match (standing.expired, standing.problem) {
+                (true, _) => Condition::Waiting("the serving certificate has expired".to_owned()),
+                (false, Some(problem)) => Condition::Degraded(problem),
+                (false, None) => Condition::Ready,
+            };
+            health.set("certificate", condition);
+        })
+        .await;
+}

@@ -1,0 +1,176 @@
+//! Where a review meets the engine: select, read, evaluate, decide, and the words of the answer.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use memchr::memmem;
+use serde_json::value::RawValue;
+
+use crate::{
+    engine::{
+        decide::{Ask, Decision, Ensure, Mercy, decide},
+        evaluate::evaluate,
+        finding::{Finding, Level},
+        patch,
+        policy::{FailurePolicy, PolicySet},
+        select,
+        subject::{Attributes, Subject},
+        verdict::Judged,
+        view::View,
+    },
+    webhook::{
+        Door, Judge, Mode,
+        wire::{Answer, Cause, Refused, Review},
+    },
+};
+
+/// What one request is judged by: it sees one of these, whatever changes meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub policies: PolicySet,
+    pub view: View,
+}
+
+/// The judge of a webhook that makes nothing in a cluster.
+pub fn judge(current: Arc<ArcSwap<Snapshot>>) -> Judge {
+    Arc::new(move |door, review, _deadline| answer(&current.load(), door, review, Timestamp::now()))
+}
+
+/// The answer to a review.
+///
+/// # Errors
+/// An object in it that cannot be read.
+pub fn answer(snapshot: &Snapshot, door: Door, review: &Review<'_>, now: Timestamp) -> Result<Answer, Refused> {
+    let attributes = review.attributes();
+    let object = review.request.object;
+    let door = match door {
+        Door::Validate(Mode::All) => select::Door::Validate(None),
+        Door::Validate(Mode::Fail) => select::Door::Validate(Some(FailurePolicy::Fail)),
+        Door::Validate(Mode::Ignore) => select::Door::Validate(Some(FailurePolicy::Ignore)),
+        Door::Mutate => select::Door::Mutate,
+    };
+    let selection = snapshot.policies.select(door, &attributes).that_may_find(|needle| holds(object, needle));
+    if selection.is_empty() {
+        return Ok(Answer::allow());
+    }
+    let want = selection.reads(attributes.operation);
+    let subject = Subject::read(attributes, object, review.request.old_object, want)
+        .map_err(|error| Refused { uid: Some(review.request.uid.to_string()), ..Refused::new(400, error.to_string()) })?;
+    if door == select::Door::Mutate {
+        return Ok(mutated(&patch::settle(&selection, &subject, &snapshot.view, now)));
+    }
+    let verdict = evaluate(&selection, &subject, &snapshot.view, now);
+    let ask = Ask { door, dry_run: attributes.dry_run, ensure: Ensure::Impossible };
+    Ok(validated(&decide(&verdict, ask), &subject, &attributes))
+}
+
+/// Whether the object's text holds these bytes; true where there is no object to look at.
+fn holds(object: Option<&RawValue>, needle: &str) -> bool {
+    object.is_none_or(|object| memmem::find(object.get().as_bytes(), needle.as_bytes()).is_some())
+}
+
+fn mutated(settled: &patch::Settled) -> Answer {
+    let mut answer = Answer::allow();
+    if !settled.operations.is_empty() {
+        answer.patch = serde_json::to_vec(&settled.operations).ok();
+    }
+    answer.warnings = settled.applied.iter().map(|by| format!("[{}] {}", by.policy, by.title)).collect();
+    let dropped = settled.dropped.iter().map(|(by, why)| format!("[{}] did not: {}: {why}", by.policy, by.title));
+    answer.warnings.extend(dropped);
+    let titles: Vec<_> = settled.applied.iter().map(|by| by.title.as_str()).collect();
+    if !titles.is_empty() {
+        answer.audit.insert("applied".to_owned(), titles.join("; "));
+    }
+    answer
+}
+
+fn validated(decision: &Decision<'_>, subject: &Subject<'_>, attributes: &Attributes<'_>) -> Answer {
+    let mut answer = if decision.is_denied() {
+        let said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
+        let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
+        answer.causes = decision
+            .denied
+            .iter()
+            .map(|judged| Cause {
+                code: judged.finding.code.clone().into_owned(),
+                message: words(&judged.finding),
+                field: judged.finding.path.to_string(),
+            })
+            .collect();
+        answer
+    } else {
+        Answer::allow()
+    };
+    answer.warnings = decision.warned.iter().map(|(judged, mercy)| warning(judged, *mercy)).collect();
+    answer.audit = audit(decision);
+    if answer.allowed && attributes.dry_run && !decision.ensure.is_empty() {
+        answer.warnings.push("a grant would be made for this".to_owned());
+    }
+    answer
+}
+
+fn denial(finding: &Finding) -> String {
+    if finding.path.is_root() { words(finding) } else { format!("{}: {}", finding.path, words(finding)) }
+}
+
+/// What may be told to whoever may write here: nothing of another namespace that did not opt in.
+fn words(finding: &Finding) -> String {
+    let mut text = finding.message.clone();
+    if let Some(details) = finding.details.as_ref().filter(|details| !details.guarded) {
+        text.push_str("; ");
+        text.push_str(&details.text);
+    }
+    let outage = finding.related.iter().filter(|related| related.object.kind == "Gateway");
+    for related in outage {
+        text.push_str(&format!("; {}: {}", related.object, related.note));
+    }
+    if let Some(help) = &finding.help {
+        text.push_str("; to mend it: ");
+        text.push_str(help);
+    }
+    text
+}
+
+fn warning(judged: &Judged, mercy: Option<Mercy>) -> String {
+    let finding = &judged.finding;
+    let why = match mercy {
+        Some(Mercy::Ratchet) => " (as it is stored already)",
+        Some(Mercy::DryRun) => " (would be refused if applied alone)",
+        Some(Mercy::WouldEnsure) => " (would be made on a real request)",
+        None if finding.unknown.is_some() => " (not known for certain)",
+        None if finding.level == Level::Error => " (only warned of, by policy)",
+        None => "",
+    };
+    format!("[{}]{why} {}", finding.code, denial_without_help(finding))
+}
+
+fn denial_without_help(finding: &Finding) -> String {
+    let details = finding.details.as_ref().filter(|details| !details.guarded);
+    let details = details.map(|details| format!("; {}", details.text)).unwrap_or_default();
+    if finding.path.is_root() {
+        format!("{}{details}", finding.message)
+    } else {
+        format!("{}: {}{details}", finding.path, finding.message)
+    }
+}
+
+fn audit(decision: &Decision<'_>) -> BTreeMap<String, String> {
+    let codes = |judged: &mut dyn Iterator<Item = &Judged>| {
+        let mut codes: Vec<_> = judged.map(|judged| judged.finding.code.to_string()).collect();
+        codes.sort();
+        codes.dedup();
+        codes.join(",")
+    };
+    let mut audit = BTreeMap::new();
+    for (name, codes) in [
+        ("denied", codes(&mut decision.denied.iter().copied())),
+        ("warned", codes(&mut decision.warned.iter().map(|(judged, _)| *judged))),
+        ("recorded", codes(&mut decision.recorded.iter().copied())),
+    ] {
+        if !codes.is_empty() {
+            audit.insert(name.to_owned(), codes);
+        }
+    }
+    audit
+}
