@@ -1,5 +1,6 @@
 //! One file per kind of object: its lean form, its keys, and how its owner reads it.
 
+pub mod collector;
 pub mod config_map;
 pub mod gateway;
 pub mod meta;
