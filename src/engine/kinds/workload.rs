@@ -1,15 +1,27 @@
-//! Pods and what makes them: containers, images, mounted ConfigMaps.
+//! Pods and what makes them: containers, images, mounted ConfigMaps, and where a collector's configuration comes from.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::engine::node::{Node, Path};
 
-/// The lean form of a workload: which images read which ConfigMaps.
+/// The lean form of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
-    pub images: Box<[Box<str>]>,
-    /// Names of ConfigMaps that its volumes mount.
-    pub config_maps: Box<[Box<str>]>,
+    pub containers: Box<[Container]>,
+    /// Names of ConfigMaps that its volumes mount, by volume.
+    pub config_maps: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// What of a container tells which configuration it reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    pub image: Box<str>,
+    /// Names of the volumes that it mounts.
+    pub mounts: Box<[Box<str>]>,
+    /// `--config` and `--set` with their values, in order.
+    pub config_arguments: Box<[Box<str>]>,
 }
 
 /// Where the pod stands in an object of this kind: the object itself for a Pod, `spec.template` for what makes Pods.
@@ -26,20 +38,71 @@ pub fn pod<'a>(kind: &str, object: &'a Value) -> Node<'a> {
     if kind == "Pod" { root } else { root.follow(&["spec", "template"]) }
 }
 
+// === impl Workload ===
+
 impl Workload {
     pub fn read(kind: &str, object: &Value) -> Self {
         let spec = pod(kind, object).get("spec");
-        let images = spec.get("containers").items().map(|container| container.get("image").text().into()).collect();
-        let volumes: Vec<_> = spec.get("volumes").items().collect();
-        let projected = volumes.iter().flat_map(|volume| volume.follow(&["projected", "sources"]).items());
-        let config_maps = volumes
-            .iter()
-            .cloned()
-            .chain(projected)
-            .map(|source| source.follow(&["configMap", "name"]).text())
-            .filter(|name| !name.is_empty())
-            .map(Into::into)
-            .collect();
-        Self { images, config_maps }
+        let containers = spec.get("containers").items().map(|container| Container::read(&container)).collect();
+        let mut config_maps = Vec::new();
+        for volume in spec.get("volumes").items() {
+            let projected = volume.follow(&["projected", "sources"]);
+            for source in std::iter::once(volume.clone()).chain(projected.items()) {
+                let name = source.follow(&["configMap", "name"]).text();
+                if !name.is_empty() {
+                    config_maps.push((volume.get("name").text().into(), name.into()));
+                }
+            }
+        }
+        Self { containers, config_maps: config_maps.into() }
+    }
+
+    pub fn reads(&self, config_map: &str) -> bool {
+        self.config_maps.iter().any(|(_, name)| &**name == config_map)
+    }
+
+    /// The images of the containers that mount this ConfigMap.
+    pub fn collector_images(&self, config_map: &str) -> BTreeSet<&str> {
+        let volumes: Vec<&str> =
+            self.config_maps.iter().filter(|(_, name)| &**name == config_map).map(|(volume, _)| &**volume).collect();
+        let mounts = |container: &&Container| container.mounts.iter().any(|mount| volumes.contains(&&**mount));
+        self.containers.iter().filter(mounts).map(|container| &*container.image).collect()
+    }
+
+    /// How many `--config` its collector is given at most.
+    pub fn config_sources(&self) -> usize {
+        let count = |container: &Container| {
+            container.config_arguments.iter().filter(|argument| argument.starts_with("--config")).count()
+        };
+        self.containers.iter().map(count).max().unwrap_or_default()
+    }
+
+    /// An argument that sets what files set, and comes after them.
+    pub fn overriding_argument(&self) -> Option<&str> {
+        let mut arguments = self.containers.iter().flat_map(|container| &container.config_arguments);
+        arguments.find(|argument| argument.starts_with("--set") || argument.starts_with("--config=yaml:")).map(|argument| &**argument)
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    fn read(container: &Node<'_>) -> Self {
+        let mounts = container.get("volumeMounts").items().map(|mount| mount.get("name").text().into()).collect();
+        let words: Vec<&str> =
+            [container.get("command"), container.get("args")].iter().flat_map(Node::items).map(|word| word.text()).collect();
+        let mut config_arguments = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            // Both `--config=x` and `--config x` are taken.
+            match *word {
+                "--config" | "--set" => {
+                    config_arguments.push(format!("{word}={}", words.next().copied().unwrap_or_default()).into());
+                }
+                word if word.starts_with("--config=") || word.starts_with("--set=") => config_arguments.push(word.into()),
+                _ => {}
+            }
+        }
+        Self { image: container.get("image").text().into(), mounts, config_arguments: config_arguments.into() }
     }
 }

@@ -1,23 +1,161 @@
-//! Stub.
+//! No collector in production prints its data: references to `debug` and `logging` go, and what starts still starts.
+
+mod carriers;
+mod codes;
+
 use crate::engine::{
-    finding::Finding,
+    finding::{Change, Finding},
+    kinds::{
+        CORE, OPENTELEMETRY,
+        collector::{
+            Image, extent,
+            strip::{self, Options, Plan, Treatment, Use, Verbosity},
+        },
+    },
+    node::Path,
     rules::{Judge, Rule, SeenIn},
     subject::Operation,
+    yaml::{self, Dialect},
 };
+use carriers::{Carrier, Content};
+use codes::{CODES, IN_PIPELINE, OVERRIDDEN_BY_ARGUMENTS, TAMED, UNREADABLE, UNSEEN};
 
 pub static RULE: Rule = Rule {
     name: "debugExporters",
     prefix: "debug-exporters",
-    resources: &[("", "configmaps"), ("opentelemetry.io", "opentelemetrycollectors")],
+    resources: &[(CORE, "configmaps"), (OPENTELEMETRY, "opentelemetrycollectors")],
     operations: &[Operation::Create, Operation::Update],
     in_files: &[],
     seen_in: SeenIn::Everywhere,
-    gives_edits: false,
+    gives_edits: true,
     reads_old: false,
-    needle: None,
-    codes: &[],
+    needle: Some("pipelines"),
+    codes: CODES,
     run,
 };
-fn run(_judge: &Judge<'_>) -> Vec<Finding> {
-    Vec::new()
+
+fn run(judge: &Judge<'_>) -> Vec<Finding> {
+    carriers::of(judge).iter().flat_map(|carrier| of_carrier(judge, carrier)).collect()
+}
+
+fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
+    let config = match &carrier.content {
+        Content::Object(value) => (*value).clone(),
+        Content::Text(text) => match yaml::tree::parse(text).and_then(|tree| tree.value(Dialect::Collector)) {
+            Ok(value) if extent(&value).is_some() => value,
+            Ok(_) => return Vec::new(),
+            Err(error) if looks_like_a_configuration(text) => {
+                return vec![
+                    Finding::new(
+                        &UNREADABLE,
+                        carrier.path.clone(),
+                        format!("this looks like a collector's configuration and cannot be read: line {}: {}", error.line, error.message),
+                    )
+                    .help("correct it; whether it prints its data cannot be seen"),
+                ];
+            }
+            Err(_) => return Vec::new(),
+        },
+    };
+    let use_context = carrier.used_by(judge);
+    let plan = strip::plan(&config, use_context.image, Options { extent: use_context.extent });
+    let mut found = findings(carrier, &plan, use_context.image);
+    for unseen in &plan.unseen {
+        found.push(
+            Finding::new(
+                &UNSEEN,
+                carrier.inner(&unseen.path),
+                format!("what `{}` stands for is filled in when the collector starts, and may be an exporter that prints", unseen.text),
+            )
+            .help("write the exporters out, so that they can be seen"),
+        );
+    }
+    if let Some(argument) = use_context.overriding_argument.filter(|_| !plan.uses.is_empty()) {
+        found.push(
+            Finding::new(
+                &OVERRIDDEN_BY_ARGUMENTS,
+                carrier.path.clone(),
+                format!("the argument `{argument}` of the collector comes after this configuration and overrides it"),
+            )
+            .help("remove the argument: what it sets is not judged here"),
+        );
+    }
+    found
+}
+
+fn findings(carrier: &Carrier<'_>, plan: &Plan, image: Image) -> Vec<Finding> {
+    let edit = edit(carrier, plan);
+    plan.uses
+        .iter()
+        .map(|found| {
+            let treatment = plan.treatments.get(&found.pipeline).copied().unwrap_or(Treatment::Untouched);
+            let path = carrier.inner(&found.path);
+            if treatment == Treatment::AlreadyTamed {
+                return Finding::new(&TAMED, path, format!("pipeline `{}` still ends in `{}`, which prints at most a line a second", found.pipeline, found.exporter))
+                    .help("send the data somewhere, or end the pipeline in `nop` with an image that has it");
+            }
+            let finding = Finding::new(&IN_PIPELINE, path, message(found));
+            match &edit {
+                Ok(changes) => finding.help(help(found, treatment, image)).edit(title(carrier, plan), changes.clone()),
+                Err(why) => finding.help(format!("take it out by hand; that is not done automatically because {why}")),
+            }
+        })
+        .collect()
+}
+
+fn message(found: &Use) -> String {
+    let how = match found.verbosity {
+        Verbosity::Unseen => "",
+        Verbosity::Basic => " a line for every batch",
+        Verbosity::Normal => " a line for every record",
+        Verbosity::Detailed => " every field of every record",
+    };
+    let signal = found.pipeline.signal.name();
+    format!("pipeline `{}` sends its {signal} to `{}`, which prints{how} to the collector's own log", found.pipeline, found.exporter)
+}
+
+fn help(found: &Use, treatment: Treatment, image: Image) -> String {
+    match treatment {
+        Treatment::Replaced => format!("end the pipeline in `nop`: nothing else is left in it, and data is taken and dropped as before; without `{}` alone the collector would not start", found.exporter),
+        Treatment::Tamed if image == Image::UNKNOWN => format!("make `{}` quiet: nothing else is left in the pipeline, and whether the collector's image has `nop` is not known", found.exporter),
+        Treatment::Tamed => format!("make `{}` quiet: nothing else is left in the pipeline, and the collector's image has no `nop` for it", found.exporter),
+        _ => format!("remove `{}` from the pipeline's exporters; its definition may stay", found.exporter),
+    }
+}
+
+fn title(carrier: &Carrier<'_>, plan: &Plan) -> String {
+    let mut pipelines: Vec<_> = plan.treatments.keys().map(|pipeline| format!("`{pipeline}`")).collect();
+    pipelines.dedup();
+    format!("stops the pipelines {} of `{}` from printing their data", pipelines.join(", "), carrier.path)
+}
+
+/// The changes of the carrier, or why there are none. All of them belong together: half of them may not start.
+fn edit(carrier: &Carrier<'_>, plan: &Plan) -> Result<Vec<Change>, String> {
+    if let Some(reason) = carrier.untouchable {
+        return Err(reason.to_owned());
+    }
+    if let Some(obstacle) = plan.obstacles.first() {
+        return Err(obstacle.to_string());
+    }
+    if let Content::Text(text) = &carrier.content {
+        // Tried here, so that nothing is offered that cannot be done.
+        let edited = yaml::edit::apply(text, &plan.changes, Dialect::Collector).map_err(|error| error.reason)?;
+        if edited == *text {
+            return Err("it would change nothing".to_owned());
+        }
+    }
+    let at = |path: &Path| carrier.inner(path);
+    Ok(plan
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Set { path, value } => Change::Set { path: at(path), value: value.clone() },
+            Change::Remove { path } => Change::Remove { path: at(path) },
+        })
+        .collect())
+}
+
+/// A text that is no YAML, and yet speaks of pipelines: worth a word. A chart's template is not.
+fn looks_like_a_configuration(text: &str) -> bool {
+    ["pipelines:", "exporters:", "receivers:"].iter().all(|word| text.contains(word)) && !text.contains("{{")
 }

@@ -11,6 +11,7 @@ use crate::engine::{
         reference_grant::ReferenceGrant,
         service::Service,
         telemetry::{Telemetry, TelemetryKind},
+        workload::Workload,
     },
     subject::ObjectKey,
     view::{Answer, Backend, View, control_plane::ControlPlane},
@@ -180,15 +181,11 @@ impl<'v> Lens<'v> {
         answer
     }
 
-    /// The images of the workloads that mount this ConfigMap; empty where none is known.
-    pub fn images_reading(&self, namespace: &str, config_map: &str) -> BTreeSet<&'v str> {
+    /// The workloads that are known to mount this ConfigMap.
+    pub fn workloads_reading(&self, namespace: &str, config_map: &str) -> Vec<&'v Workload> {
         self.saw(LookUp::List { group: "apps", kind: "Deployment", namespace: namespace.to_owned() });
-        self.view
-            .workloads
-            .in_namespace(namespace)
-            .filter(|(_, workload)| workload.config_maps.iter().any(|name| &**name == config_map))
-            .flat_map(|(_, workload)| workload.images.iter().map(AsRef::<str>::as_ref))
-            .collect::<BTreeSet<&'v str>>()
+        let rows = self.view.workloads.in_namespace(namespace);
+        rows.map(|(_, workload)| &**workload).filter(|workload| workload.reads(config_map)).collect()
     }
 
     fn answer<T>(&self, found: Option<&'v Arc<T>>, group: &str, kind: &str) -> Answer<&'v T> {
