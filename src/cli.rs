@@ -1,3 +1,4 @@
 //! The command line: `check`, `fix`, `explain`, `test`, `serve`, `completions`.
 
+pub mod explain;
 pub mod report;
