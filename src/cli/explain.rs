@@ -43,27 +43,27 @@ pub fn list() -> String {
 
 /// The page `docs/findings.md`.
 pub fn page() -> String {
-    let mut page = String::from(
+    let mut lines = vec![
         "# Findings\n\n\
          What Portcullis can find. `portcullis explain CODE` prints the same. A code is never renamed.\n\n\
          An *error* breaks something or must not be, a *warning* silently does nothing or is a risk, a *note* is worth \
-         knowing. A policy may change the level of a code: `levels: [{ code: backend-refs/not-http2, level: error }]`.\n",
-    );
+         knowing. A policy may change the level of a code: `levels: [{ code: backend-refs/not-http2, level: error }]`."
+            .to_owned(),
+    ];
     for rule in RULES.iter().filter(|rule| !rule.codes.is_empty()) {
-        page.push_str(&format!("\n## {}\n\nWritten `rule: {{ {}: {{}} }}` in a policy.", rule.prefix, rule.name));
+        lines.push(format!("\n## {}\n\nIn a policy: `rule: {{ {}: {{}} }}`.", rule.prefix, rule.name));
         if rule.files_only {
-            page.push_str(" Judged in files only: the API server drops what it looks for before a webhook sees it.");
+            let why = "the API server drops what it looks for before a webhook sees it";
+            lines.push(format!("Only files are judged: {why}."));
         }
-        page.push_str("\n\n| code | level | says |\n| --- | --- | --- |\n");
+        lines.push("\n| code | level | says |\n| --- | --- | --- |".to_owned());
         for code in rule.codes {
             let (name, title) = (code.name, code.title.replace('|', "\\|"));
-            page.push_str(&format!("| [`{name}`](#{}) | {} | {title} |\n", anchor(name), code.level.name()));
+            lines.push(format!("| [`{name}`](#{}) | {} | {title} |", anchor(name), code.level.name()));
         }
-        for code in rule.codes {
-            page.push_str(&format!("\n### {}\n\n{}\n", code.name, markdown(code)));
-        }
+        lines.extend(rule.codes.iter().map(|code| format!("\n### {}\n\n{}", code.name, markdown(code))));
     }
-    page
+    lines.join("\n") + "\n"
 }
 
 /// One code in Markdown, without a heading.
@@ -79,54 +79,48 @@ pub fn markdown(code: &Code) -> String {
 }
 
 fn one(code: &Code) -> String {
-    let mut text = format!("{}[{}]: {}\n\n", code.level.name(), code.name, code.title);
-    text.push_str(&wrapped("why: ", code.why));
-    text.push_str(&wrapped("fix: ", code.fix));
-    text.push_str("\nexample of the mistake:\n");
-    for line in code.example.trim_end().lines() {
-        text.push_str(&format!("    {line}\n"));
-    }
+    let mut lines = vec![
+        format!("{}[{}]: {}\n", code.level.name(), code.name, code.title),
+        wrapped("why: ", code.why),
+        wrapped("fix: ", code.fix),
+        "\nexample of the mistake:".to_owned(),
+    ];
+    lines.extend(code.example.trim_end().lines().map(|line| format!("    {line}")));
     if let Some(rule) = RULES.iter().find(|rule| rule.codes.iter().any(|known| known.name == code.name)) {
-        let other = if code.level == Level::Error { "warning" } else { "error" };
-        let (prefix, name) = (rule.prefix, rule.name);
-        text.push_str(&format!("\nrule: `{name}`, asked for by the default policy `{prefix}`\n"));
-        text.push_str(&format!(
-            "level: {}, unless a policy says `levels: [{{ code: {}, level: {other} }}]`\n",
-            code.level.name(),
-            code.name
-        ));
+        lines.push(format!("\nrule: `{}`, asked for by the default policy `{}`", rule.name, rule.prefix));
     }
-    text
+    let (level, name) = (code.level.name(), code.name);
+    let other = if code.level == Level::Error { "warning" } else { "error" };
+    lines.push(format!("level: {level}, unless a policy says `levels: [{{ code: {name}, level: {other} }}]`\n"));
+    lines.join("\n")
 }
 
 fn of_rule(rule: &Rule) -> String {
     let width = rule.codes.iter().map(|code| code.name.len()).max().unwrap_or_default();
-    let mut text = format!("{} (rule `{}`)\n", rule.prefix, rule.name);
+    let mut lines = vec![format!("{} (rule `{}`)", rule.prefix, rule.name)];
     for code in rule.codes {
-        text.push_str(&format!("  {:width$}  {:7}  {}\n", code.name, code.level.name(), code.title));
+        lines.push(format!("  {:width$}  {:7}  {}", code.name, code.level.name(), code.title));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// A paragraph whose further lines are indented below its label.
 fn wrapped(label: &str, prose: &str) -> String {
-    let mut text = label.to_owned();
-    let mut column = label.len();
+    let indent = " ".repeat(label.len());
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = label.to_owned();
+    let mut empty = true;
     for word in prose.split_whitespace() {
-        let length = word.chars().count();
-        if column + length > WIDTH && column > label.len() {
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            text.push_str(&" ".repeat(label.len()));
-            column = label.len();
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+        } else if !empty {
+            line.push(' ');
         }
-        text.push_str(word);
-        text.push(' ');
-        column += length + 1;
+        line.push_str(word);
+        empty = false;
     }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
+    lines.push(line);
+    lines.join("\n")
 }
 
 /// As GitHub makes it from a heading.
@@ -160,7 +154,7 @@ mod tests {
     #[test]
     fn prose_is_wrapped_below_its_label() {
         let text = explain("backend-refs/not-found").unwrap();
-        assert!(text.lines().all(|line| line.len() <= WIDTH + 4), "{text}");
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.contains("\n     "), "{text}");
     }
 

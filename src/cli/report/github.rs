@@ -49,7 +49,7 @@ fn place(file: &str, region: Option<Region>) -> String {
     let file = property(file.strip_prefix("./").unwrap_or(file));
     let Some(Region { start, end }) = region else { return format!("file={file}") };
     let columns = if start.line == end.line && start.column < end.column {
-        format!(",col={},endColumn={}", start.column, end.column - 1)
+        format!(",col={},endColumn={}", start.column, end.column)
     } else {
         String::new()
     };

@@ -17,6 +17,9 @@ use crate::{
 /// Columns where nothing is known of the terminal, as rustc has it.
 const WIDTH: usize = 140;
 
+/// Behind the name of a file: no text that is printed has this character, see [`text`].
+const PLACE: &str = "\u{1}";
+
 /// Below this nothing can be shown well, and terminals that say so are mostly wrong.
 const NARROWEST: usize = 60;
 
@@ -88,46 +91,52 @@ fn finding(report: &Report, reported: &Reported, places: &Places<'_>, renderer: 
     let mut messages: Vec<Message<'_>> = notes(reported).into_iter().map(|note| Shown::NOTE.message(note)).collect();
     messages.extend(finding.help.as_ref().map(|help| Shown::HELP.message(text::block(help))));
     messages.extend(fix(report, reported).map(|fix| Shown::HELP.with_name("fix").message(fix)));
-    let shown = source(report.file(reported.source), Some((reported.source, &reported.span)), places);
-    let padding = (shown.len() == 1).then_some(Element::Padding(Padding));
-    let group = title.elements(shown).elements(padding).elements(messages);
-    renderer.render(&[group])
+    let span = Some((reported.source, &reported.span));
+    let group = title.element(source(report.file(reported.source), span, places));
+    let padding = places.lines(reported.source).is_none().then_some(Padding);
+    placed(renderer.render(&[group.elements(padding).elements(messages)]), span, places)
 }
 
 fn refusal(refused: &Refusal, places: &Places<'_>, renderer: &Renderer) -> String {
     let span = refused.span.as_ref().map(|(source, span)| (*source, span));
-    let shown = source(&refused.file, span, places);
+    let title = Shown::ERROR.primary_title(text::line(&refused.message));
+    let group = title.element(source(&refused.file, span, places));
     let help = refused.help.as_ref().map(|help| Shown::HELP.message(text::block(help)));
-    let padding = (shown.len() == 1 && help.is_some()).then_some(Element::Padding(Padding));
-    let group = Shown::ERROR.primary_title(text::line(&refused.message)).elements(shown).elements(padding);
-    renderer.render(&[group.elements(help)])
+    let padding = (span.is_none() && help.is_some()).then_some(Padding);
+    placed(renderer.render(&[group.elements(padding).elements(help)]), span, places)
 }
 
-/// The place, and the source lines where there are any.
-fn source<'a>(file: &'a str, span: Option<(usize, &Range<usize>)>, places: &Places<'_>) -> Vec<Element<'a>> {
-    let origin = Origin::path(text::line(file));
-    let Some((lines, (source, span))) = span.and_then(|span| Some((places.lines(span.0)?, span))) else {
-        return vec![origin.into()];
-    };
+/// The source lines, or the file alone where there are none.
+fn source<'a>(file: &str, span: Option<(usize, &Range<usize>)>, places: &Places<'_>) -> Element<'a> {
+    let file = text::line(file).into_owned();
+    match span.and_then(|(source, span)| Some((places.lines(source)?, span))) {
+        Some((lines, span)) => {
+            let excerpt = Excerpt::of(lines, span);
+            let annotation = AnnotationKind::Primary.span(excerpt.span);
+            let source = Snippet::source(excerpt.text).line_start(excerpt.line).annotation(annotation);
+            source.path(file + PLACE).into()
+        }
+        None => Origin::path(file).into(),
+    }
+}
+
+/// Puts the true column where the renderer has written the one in the excerpt, which may start within a long line.
+fn placed(rendered: String, span: Option<(usize, &Range<usize>)>, places: &Places<'_>) -> String {
+    let Some(((before, after), (source, span))) = rendered.split_once(PLACE).zip(span) else { return rendered };
     let start = places.region(source, span, Columns::Chars).start;
-    let excerpt = Excerpt::of(lines, span);
-    let annotation = AnnotationKind::Primary.span(excerpt.span);
-    vec![
-        origin.line(start.line).char_column(start.column).into(),
-        Snippet::source(excerpt.text).line_start(excerpt.line).annotation(annotation).into(),
-    ]
+    let after = after.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+    format!("{before}:{}:{}{after}", start.line, start.column)
 }
 
 /// The object, where in it, and who asked.
 fn about(reported: &Reported) -> String {
-    let mut about = text::line(&reported.object.to_string()).into_owned();
-    if !reported.finding.path.is_root() {
-        about.push_str(&format!(" at `{}`", text::line(&reported.finding.path.to_string())));
-    }
+    let object = text::line(&reported.object.to_string()).into_owned();
+    let path = &reported.finding.path;
+    let at = if path.is_root() { String::new() } else { format!(" at `{}`", text::line(&path.to_string())) };
     let policies: Vec<_> = reported.policies.iter().map(|policy| format!("`{}`", text::line(policy))).collect();
-    if !policies.is_empty() {
-        let word = if policies.len() == 1 { "policy" } else { "policies" };
-        about.push_str(&format!(", asked for by {word} {}", text::listed(&policies)));
+    let word = if policies.len() == 1 { "policy" } else { "policies" };
+    match policies.len() {
+        0 => object + &at,
+        _ => format!("{object}{at}, asked for by {word} {}", text::listed(&policies)),
     }
-    about
 }

@@ -65,13 +65,17 @@ struct Finding<'a> {
     remedy: Option<Remedied<'a>>,
 }
 
-/// Lines and columns are counted from 1, columns in characters (Unicode code points); the end is behind the last one.
+/// What the finding points at.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Place {
+    /// From 1.
     line: usize,
+    /// From 1, in characters (Unicode code points).
     column: usize,
+    /// The line of the last character.
     end_line: usize,
+    /// The column behind the last character.
     end_column: usize,
 }
 

@@ -22,18 +22,14 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
         }
     }
     for refusal in &report.refusals {
-        let at = match &refusal.span {
-            Some((source, _)) => Some(*source),
-            None => report.sources.iter().position(|source| source.name == refusal.file),
-        };
-        let case = refused(refusal, &places);
-        match at.and_then(|at| suites.get_mut(at)) {
-            Some(suite) => drop(suite.add_test_case(case)),
-            None => {
-                let mut suite = TestSuite::new(text::line(&refusal.file));
-                suite.add_test_case(case);
-                suites.push(suite);
-            }
+        let source = refusal.span.as_ref().map(|(source, _)| *source);
+        let named = || suites.iter().position(|suite| suite.name.as_str() == text::line(&refusal.file));
+        let at = source.or_else(named).unwrap_or(suites.len());
+        if at >= suites.len() {
+            suites.push(TestSuite::new(text::line(&refusal.file)));
+        }
+        if let Some(suite) = suites.get_mut(at) {
+            suite.add_test_case(refused(refusal, &places));
         }
     }
     for suite in suites.iter_mut().filter(|suite| suite.test_cases.is_empty()) {
@@ -57,14 +53,11 @@ fn case(report: &Report, reported: &Reported, places: &Places<'_>) -> TestCase {
     said.extend(human::fix(report, reported).map(|fix| format!("fix: {fix}")));
     let said = said.join("\n");
 
-    let status = if finding.level == Level::Error {
-        failure(NonSuccessKind::Failure, &finding.code, &finding.message, &said)
+    let name = format!("{}: {}", finding.code, reported.object);
+    let mut case = TestCase::new(text::line(&name), TestCaseStatus::success());
+    if finding.level == Level::Error {
+        case.status = failure(NonSuccessKind::Failure, &finding.code, &finding.message, &said);
     } else {
-        TestCaseStatus::success()
-    };
-    let passes = finding.level != Level::Error;
-    let mut case = TestCase::new(text::line(&format!("{}: {}", finding.code, reported.object)), status);
-    if passes {
         case.set_system_out(format!("{}: {said}", finding.level.name()));
     }
     placed(case, file, Some(region))

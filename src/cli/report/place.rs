@@ -96,10 +96,11 @@ impl<'a> Lines<'a> {
         let start = self.text.floor_char_boundary(span.start);
         let end = self.text.ceil_char_boundary(span.end).max(start);
         let kept = self.text.get(start..end).map_or(0, |text| text.trim_end().len());
+        let end = start + kept;
         let at_end = self.text.trim_end_matches(['\r', '\n']).len();
         let start = if start == self.text.len() { at_end } else { start };
         let start = start.min(self.line_span(self.row(start)).end);
-        start..start + kept
+        start..if kept == 0 { start } else { end }
     }
 
     /// Where the span is, once [settled](Self::settle).

@@ -219,7 +219,7 @@ fn result<'a>(
     let finding = &reported.finding;
     let mut message = vec![finding.message.clone()];
     message.extend(human::notes(reported));
-    message.extend(finding.help.as_ref().map(|help| format!("help: {help}")));
+    message.extend(finding.help.as_ref().map(|help| format!("help: {}", help.trim_end())));
     message.extend(human::fix(report, reported).map(|fix| format!("fix: {fix}")));
     let mut location = location(report.file(reported.source), Some((reported.source, &reported.span)), places);
     location.logical_locations = vec![Logical { fully_qualified_name: reported.object.to_string() }];
@@ -253,7 +253,7 @@ fn fingerprint(reported: &Reported, seen: &mut BTreeMap<String, usize>) -> Strin
     let (key, finding) = (&reported.object, &reported.finding);
     let parts = [&*finding.code, &key.group, &key.kind, &key.namespace, &key.name, &finding.path.to_string()];
     let digest = Sha256::digest(parts.join("\0"));
-    let hash: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = format!("{:032x}", digest.first_chunk().map_or(0, |head| u128::from_be_bytes(*head)));
     let times = seen.entry(hash.clone()).or_default();
     *times += 1;
     format!("{hash}:{times}")
@@ -273,7 +273,7 @@ fn uri(file: &str) -> String {
     for byte in file.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => uri.extend([format!("%{byte:02X}")]),
         }
     }
     uri

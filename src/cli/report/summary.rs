@@ -22,7 +22,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
 
 pub(super) fn lines(report: &Report) -> Vec<String> {
     let summary = &report.summary;
-    let mut lines = vec![found(report), checked(report)];
+    let mut lines = vec![checked(report), found(report)];
     if !summary.unmatched_policies.is_empty() {
         let names: Vec<_> = summary.unmatched_policies.iter().map(|name| format!("`{}`", text::line(name))).collect();
         let word = if names.len() == 1 { "policy that matched" } else { "policies that matched" };

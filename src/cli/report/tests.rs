@@ -183,7 +183,7 @@ fn sarif() {
     let known: usize = rules::RULES.iter().map(|rule| rule.codes.len()).sum();
     assert_eq!(rules.as_array().unwrap().len(), known + 1);
     for result in log["runs"][0]["results"].as_array_mut().unwrap() {
-        let index = result["ruleIndex"].take().as_u64().unwrap();
+        let index = result.as_object_mut().unwrap().remove("ruleIndex").unwrap().as_u64().unwrap();
         assert_eq!(rules[usize::try_from(index).unwrap()]["id"], result["ruleId"]);
     }
     // New codes do not change the file.
@@ -234,7 +234,7 @@ fn github_takes_no_command_from_the_input() {
 fn nothing_found_is_said_plainly() {
     let summary = Summary { files: 1, judged: 3, ..Summary::default() };
     let report = Report { summary, ..Report::default() };
-    assert_eq!(written(&report, Format::Human), "no findings\nread 1 file: 3 objects judged, 0 skipped\n");
+    assert_eq!(written(&report, Format::Human), "read 1 file: 3 objects judged, 0 skipped\nno findings\n");
     assert_eq!(report.worst(), None);
 }
 
@@ -346,11 +346,32 @@ fn a_line_of_200_kb_is_cut_around_what_is_meant() {
     report.findings = vec![report.findings[0].clone(); 3];
     let shown = written(&report, Format::Human);
     assert!(shown.lines().all(|line| line.chars().count() < 160), "{shown}");
-    assert!(shown.contains("--> a.yaml:1:110001"), "{shown}");
+    assert!(shown.contains("--> a.yaml:1:110001\n"), "{shown}");
 }
 
 #[test]
 fn a_command_names_files_as_a_shell_reads_them() {
     assert_eq!(text::argument("a/b-1.yaml"), "a/b-1.yaml");
     assert_eq!(text::argument("it's $x"), r"'it'\''s $x'");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_pointed_at_is_printed(text in "[ a\u{e9}\u{1f680}\u{1b}\t\r\n\u{1}]{0,600}", start in 0..700usize, length in 0..700usize) {
+        let mut report = about(&text, start..start + length);
+        report.refusals.push(Refusal {
+            file: "a.yaml".into(),
+            span: Some((0, length..start)),
+            message: "odd".into(),
+            help: None,
+        });
+        for format in [Format::Human, Format::Json, Format::Sarif, Format::Junit, Format::Github] {
+            let printed = written(&report, format);
+            proptest::prop_assert!(!printed.contains(|c: char| c.is_control() && c != '\n'));
+        }
+        let lines = Lines::of(&text);
+        let settled = lines.settle(&(start..start + length));
+        proptest::prop_assert_eq!(lines.settle(&settled), settled.clone());
+        proptest::prop_assert!(text.get(settled).is_some());
+    }
 }

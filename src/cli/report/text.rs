@@ -78,7 +78,7 @@ pub(super) fn json(document: &str) -> Cow<'_, str> {
         if hidden(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                shown.push_str(&format!("\\u{unit:04x}"));
+                shown.extend(["\\u".to_owned(), format!("{unit:04x}")]);
             }
         } else {
             shown.push(c);
