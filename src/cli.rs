@@ -8,6 +8,8 @@ pub mod output;
 pub mod report;
 pub mod test;
 
+use std::io::Write;
+
 use args::{Cli, Command};
 use check::Ended;
 
@@ -19,7 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
     match cli.command {
         Command::Check(args) => check::run(&args, now()).or_else(closed_pipe),
         Command::Fix(args) => fix::run(&args, now()).or_else(closed_pipe),
-        Command::Explain(args) => explain::run(&args).or_else(closed_pipe),
+        Command::Explain(args) => explain_to(&args, &mut output::stdout()).or_else(closed_pipe),
         Command::Test(args) => test::run(&args).or_else(closed_pipe),
         #[cfg(feature = "server")]
         Command::Serve(args) => {
@@ -34,6 +36,20 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
     }
 }
 
+fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ended> {
+    let text = match &args.code {
+        _ if args.markdown => explain::page(),
+        None => explain::list(),
+        Some(code) => match explain::explain(code) {
+            Some(text) => text,
+            None => return output::refuse(&explain::unknown(code)),
+        },
+    };
+    writeln!(out, "{}", text.trim_end())?;
+    out.flush()?;
+    Ok(Ended::Clean)
+}
+
 #[expect(clippy::disallowed_methods, reason = "an edge: time enters the engine here")]
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -41,7 +57,8 @@ fn now() -> jiff::Timestamp {
 
 /// `portcullis check … | head` is no failure.
 fn closed_pipe(error: anyhow::Error) -> anyhow::Result<Ended> {
-    let closed = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+    let closed =
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
     if closed { Ok(Ended::Clean) } else { Err(error) }
 }
 

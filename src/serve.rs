@@ -160,7 +160,8 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<std::time::SystemTime>)>;
 /// Size and time of every file: enough to see a change without reading.
 fn stamps(folder: &PathBuf, judging: &Judging) -> Stamps {
     let roots = std::iter::once(folder).chain(&judging.policies);
-    let files = roots.flat_map(|root| walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_map(Result::ok));
+    let files =
+        roots.flat_map(|root| walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_map(Result::ok));
     files
         .filter_map(|entry| {
             let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;

@@ -12,14 +12,13 @@ use crate::{
     cli::{
         args::CheckArgs,
         output,
-        report::{self, Report, Reported, Summary},
+        report::{self, Report, Reported},
     },
     engine::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
         finding::Remedy,
-        kinds,
-        patch,
+        kinds, patch,
         policy::PolicySet,
         select::Door,
         subject::{Attributes, ObjectKey, Subject},
@@ -79,11 +78,11 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     }));
     report.refusals = refusals;
 
-    let options = report::Options { color: output::wants_color(args.color) };
+    let options = report::Options { color: output::wants_color(args.color), width: None };
     let mut out = output::stdout();
-    report::write(&report, args.format, &options, &mut out)?;
+    report::write(&report, args.format, options, &mut out)?;
     out.flush()?;
-    let worst = report.findings.iter().map(|reported| reported.finding.level).max();
+    let worst = report.worst();
     Ok(if !report.refusals.is_empty() {
         Ended::Refused
     } else if worst.is_some_and(|level| args.fail_on.is_reached_by(level)) {
@@ -181,7 +180,10 @@ fn repeated(sources: &[Source], objects: &[Manifest]) -> Vec<String> {
         let Some(source) = sources.get(manifest.source) else { continue };
         let before = source.text.get(..manifest.span(source, &crate::engine::node::Path::root()).start);
         let line = before.unwrap_or_default().matches('\n').count() + 1;
-        places.entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0)).or_default().push(format!("{}:{line}", source.name));
+        places
+            .entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0))
+            .or_default()
+            .push(format!("{}:{line}", source.name));
     }
     let twice = places.into_iter().filter(|(_, places)| places.len() > 1);
     twice.map(|((key, _), places)| format!("{key} in {}", places.join(" and "))).collect()
@@ -229,4 +231,3 @@ impl Progress {
         }
     }
 }
-

@@ -84,7 +84,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
     out.flush()?;
     let mut err = std::io::stderr().lock();
     for refusal in &unreadable {
-        writeln!(err, "error: {}: {}", refusal.file, report::printable(&refusal.message))?;
+        writeln!(err, "error: {}: {}", refusal.file, report::line(&refusal.message))?;
     }
     for declined in &fixed.declined {
         writeln!(err, "warning: {declined}")?;
@@ -116,7 +116,8 @@ pub fn fix(sources: &[Source], policies: &PolicySet, given: &Given, namespace: &
             if !seen.insert((manifest.source, manifest.document.start)) {
                 continue;
             }
-            changed |= fix_document(&mut current, manifest, &objects, policies, &view, now, &mut declined, &mut fixed.titles);
+            changed |=
+                fix_document(&mut current, manifest, &objects, policies, &view, now, &mut declined, &mut fixed.titles);
             if changed {
                 break;
             }
@@ -237,7 +238,12 @@ fn add_objects(current: &mut Vec<Source>, wanted: &[(usize, Value)], titles: &mu
         };
         let manifest = yaml::emit(object);
         let text = |key: &str| object.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        titles.push(format!("{name}: adds {} `{}/{}`", text("/kind"), text("/metadata/namespace"), text("/metadata/name")));
+        titles.push(format!(
+            "{name}: adds {} `{}/{}`",
+            text("/kind"),
+            text("/metadata/namespace"),
+            text("/metadata/name")
+        ));
         if !current.iter().any(|source| source.name == name) {
             let known = std::fs::read_to_string(&name).unwrap_or_default();
             current.push(Source { name: name.clone(), text: known.into() });
@@ -280,7 +286,7 @@ fn diff(out: &mut impl Write, name: &str, before: &str, after: &str, color: bool
                 ChangeTag::Insert => ("+", "\u{1b}[32m"),
                 ChangeTag::Equal => (" ", ""),
             };
-            let line = report::printable(change.value().trim_end_matches(['\r', '\n']));
+            let line = report::line(change.value().trim_end_matches(['\r', '\n']));
             if color && !paint.is_empty() {
                 writeln!(out, "{paint}{sign}{line}\u{1b}[0m")?;
             } else {

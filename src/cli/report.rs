@@ -1,15 +1,47 @@
 //! What a check found, and how it is printed: one file per format, each a function of the same [`Report`].
 
-use std::{ops::Range, sync::Arc};
+mod excerpt;
+mod github;
+mod human;
+pub mod json;
+mod junit;
+mod place;
+mod sarif;
+mod summary;
+mod text;
 
-use crate::engine::{finding::Finding, subject::ObjectKey};
+use std::{collections::BTreeSet, io, ops::Range};
 
-/// A file that was read.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// As the user named it; `-` is standard input.
-    pub name: String,
-    pub text: Arc<str>,
+pub use crate::files::{Refusal, Source};
+
+use crate::engine::{
+    finding::{Finding, Level},
+    subject::ObjectKey,
+};
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For a terminal: each finding with its lines of source.
+    #[default]
+    Human,
+    /// `version: 1`; fields are added and never changed. Its schema is `docs/report.schema.json`.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for the test view of a CI system.
+    Junit,
+    /// GitHub workflow commands, which become annotations of a pull request.
+    Github,
+}
+
+/// What the caller knows about where it prints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Print terminal colours; only [`Format::Human`] has any.
+    pub color: bool,
+    /// Columns of the terminal, if it is one.
+    pub width: Option<usize>,
 }
 
 /// Everything that a check says.
@@ -39,17 +71,6 @@ pub struct Reported {
     pub fixable: bool,
 }
 
-/// Input that could not be judged.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// As in [`Source::name`]; the file may not have been readable at all.
-    pub file: String,
-    /// Where in the text, if the file was read.
-    pub span: Option<(usize, Range<usize>)>,
-    pub message: String,
-    pub help: Option<String>,
-}
-
 /// The numbers at the end of a check.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -62,3 +83,71 @@ pub struct Summary {
     /// Policies that matched no object that was given.
     pub unmatched_policies: Vec<String>,
 }
+
+/// How many findings there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub errors: usize,
+    pub warnings: usize,
+    pub notes: usize,
+    /// Those that `portcullis fix` can mend.
+    pub fixable: usize,
+}
+
+/// Prints the report.
+pub fn write(report: &Report, format: Format, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Human => human::write(report, options, out),
+        Format::Json => json::write(report, out),
+        Format::Sarif => sarif::write(report, out),
+        Format::Junit => junit::write(report, out),
+        Format::Github => github::write(report, out),
+    }
+}
+
+/// Text from the input or the command line as one line that is safe to print to a terminal.
+pub fn line(text: &str) -> std::borrow::Cow<'_, str> {
+    text::line(text)
+}
+
+// === impl Report ===
+
+impl Report {
+    pub fn counts(&self) -> Counts {
+        let of = |level| self.findings.iter().filter(|reported| reported.finding.level == level).count();
+        Counts {
+            errors: of(Level::Error),
+            warnings: of(Level::Warning),
+            notes: of(Level::Note),
+            fixable: self.findings.iter().filter(|reported| reported.fixable).count(),
+        }
+    }
+
+    /// The worst level of any finding: what `--fail-on` is compared with.
+    pub fn worst(&self) -> Option<Level> {
+        self.findings.iter().map(|reported| reported.finding.level).max()
+    }
+
+    /// The name of the file that a finding is in.
+    fn file(&self, source: usize) -> &str {
+        self.sources.get(source).map_or("", |source| source.name.as_str())
+    }
+
+    /// What to type to mend what can be mended.
+    fn fix_command(&self) -> Option<String> {
+        const FILES_NAMED: usize = 3;
+        let fixable = self.findings.iter().filter(|reported| reported.fixable);
+        let sources: BTreeSet<usize> = fixable.map(|reported| reported.source).collect();
+        match sources.len() {
+            0 => None,
+            1..=FILES_NAMED => {
+                let files: Vec<_> = sources.into_iter().map(|source| text::argument(self.file(source))).collect();
+                Some(format!("portcullis fix {}", files.join(" ")))
+            }
+            _ => Some("portcullis fix PATH...".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(in crate::cli) mod tests;

@@ -58,7 +58,9 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
                     accepted.push(edit);
                     round.push(by);
                 }
-                Err(reason) if !settled.dropped.iter().any(|(known, _)| *known == by) => settled.dropped.push((by, reason)),
+                Err(reason) if !settled.dropped.iter().any(|(known, _)| *known == by) => {
+                    settled.dropped.push((by, reason))
+                }
                 Err(_) => {}
             }
         }
@@ -82,19 +84,16 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
 
 /// Whether two edits touch the same place with another effect.
 fn overlap(a: &Edit, b: &Edit) -> bool {
-    a.changes.iter().any(|a| {
-        b.changes.iter().any(|b| a != b && (a.path().starts_with(b.path()) || b.path().starts_with(a.path())))
-    })
+    a.changes
+        .iter()
+        .any(|a| b.changes.iter().any(|b| a != b && (a.path().starts_with(b.path()) || b.path().starts_with(a.path()))))
 }
 
 /// The JSON Patch that makes these edits, and the object after it.
 ///
 /// # Errors
 /// Why an edit inside a string cannot be made.
-pub fn operations<'e>(
-    object: &Value,
-    edits: impl Iterator<Item = &'e Edit>,
-) -> Result<(Vec<Value>, Value), String> {
+pub fn operations<'e>(object: &Value, edits: impl Iterator<Item = &'e Edit>) -> Result<(Vec<Value>, Value), String> {
     let mut structural: Vec<&Change> = Vec::new();
     let mut texts: Vec<(Path, Vec<Change>)> = Vec::new();
     for change in edits.flat_map(|edit| &edit.changes) {

@@ -17,6 +17,21 @@ pub fn emit(value: &Value) -> String {
 
 /// Where a text that is no manifest shows itself to be a Helm template: the first `{{` that Helm would replace.
 pub fn looks_like_helm_template(text: &str) -> Option<usize> {
-    let marks = ["{{-", "{{ .", "{{.", "{{ include", "{{ template", "{{ if", "{{ range", "{{ with", "{{ define", "{{ end", "{{/*", "{{ $", "{{ tpl", "{{ toYaml"];
+    let marks = [
+        "{{-",
+        "{{ .",
+        "{{.",
+        "{{ include",
+        "{{ template",
+        "{{ if",
+        "{{ range",
+        "{{ with",
+        "{{ define",
+        "{{ end",
+        "{{/*",
+        "{{ $",
+        "{{ tpl",
+        "{{ toYaml",
+    ];
     marks.iter().filter_map(|mark| text.find(mark)).min()
 }

@@ -91,7 +91,8 @@ fn push(
         let item_kind = kind.trim_end_matches("List").to_owned();
         let api_version = api_version.to_owned();
         if let Value::Object(mut list) = value {
-            let items = list.remove("items").and_then(|items| if let Value::Array(items) = items { Some(items) } else { None });
+            let items =
+                list.remove("items").and_then(|items| if let Value::Array(items) = items { Some(items) } else { None });
             for (index, mut item) in items.unwrap_or_default().into_iter().enumerate() {
                 if let Some(item) = item.as_object_mut().filter(|_| !item_kind.is_empty()) {
                     item.entry("kind").or_insert_with(|| item_kind.clone().into());

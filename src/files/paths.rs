@@ -29,7 +29,9 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<Refusal>) {
             continue;
         }
         let named = path.is_file();
-        for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
+        for entry in
+            walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible)
+        {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -70,10 +72,7 @@ fn has_extension(path: &Path) -> bool {
 /// The text, if it is text and not too much of it.
 fn read_bounded(reader: impl Read) -> Result<String, String> {
     let mut bytes = Vec::new();
-    reader
-        .take(limits::FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| io_words(Some(error)))?;
+    reader.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| io_words(Some(error)))?;
     if bytes.len() as u64 > limits::FILE_BYTES {
         return Err(format!("it is larger than {} MiB", limits::FILE_BYTES / 1024 / 1024));
     }

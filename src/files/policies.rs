@@ -53,7 +53,8 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                 }
                 Ok(policy) => policies.push(policy),
                 Err(error) => {
-                    let span = yaml::spans::locate(document.text, &error.path).map_or(0..0, |span| span.start..span.end);
+                    let span =
+                        yaml::spans::locate(document.text, &error.path).map_or(0..0, |span| span.start..span.end);
                     loaded.refusals.push(refuse(span, error.message));
                 }
             }
@@ -65,7 +66,10 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
             file,
             span: None,
             message: "there is no GuardPolicy here".to_owned(),
-            help: Some("name a file or folder with `kind: GuardPolicy`, or leave `--policies` out for the default set".to_owned()),
+            help: Some(
+                "name a file or folder with `kind: GuardPolicy`, or leave `--policies` out for the default set"
+                    .to_owned(),
+            ),
         });
     }
     loaded.policies = PolicySet::new(policies);

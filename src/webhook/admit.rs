@@ -55,8 +55,10 @@ pub fn answer(snapshot: &Snapshot, door: Door, review: &Review<'_>, now: Timesta
         return Ok(Answer::allow());
     }
     let want = selection.reads(attributes.operation);
-    let subject = Subject::read(attributes, object, review.request.old_object, want)
-        .map_err(|error| Refused { uid: Some(review.request.uid.to_string()), ..Refused::new(400, error.to_string()) })?;
+    let subject = Subject::read(attributes, object, review.request.old_object, want).map_err(|error| Refused {
+        uid: Some(review.request.uid.to_string()),
+        ..Refused::new(400, error.to_string())
+    })?;
     if door == select::Door::Mutate {
         return Ok(mutated(&patch::settle(&selection, &subject, &snapshot.view, now)));
     }

@@ -106,19 +106,29 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
         .unwrap()
         .iter()
         .filter(|finding| finding["file"].as_str().unwrap().ends_with("subject.yaml"))
-        .map(|finding| format!("{} {} {}", finding["level"], finding["code"], finding["path"]).replace("\\\"", "'").replace('"', ""))
+        .map(|finding| {
+            format!("{} {} {}", finding["level"], finding["code"], finding["path"])
+                .replace("\\\"", "'")
+                .replace('"', "")
+        })
         .collect();
     let mut judged: Vec<String> = outcome
         .verdict
         .judged
         .iter()
-        .map(|judged| format!("{} {} {}", judged.finding.level.name(), judged.finding.code, judged.finding.path).replace('"', "'"))
+        .map(|judged| {
+            format!("{} {} {}", judged.finding.level.name(), judged.finding.code, judged.finding.path).replace('"', "'")
+        })
         .collect();
     printed.sort();
     judged.sort();
     let normal = |lines: Vec<String>| lines.into_iter().map(|line| line.replace('\'', "")).collect::<Vec<_>>();
     let (printed, judged) = (normal(printed), normal(judged));
-    Ok(if printed == judged { Vec::new() } else { vec![format!("the engine finds {judged:#?}\n`check` prints {printed:#?}")] })
+    Ok(if printed == judged {
+        Vec::new()
+    } else {
+        vec![format!("the engine finds {judged:#?}\n`check` prints {printed:#?}")]
+    })
 }
 
 fn decode(base64: &str) -> Vec<u8> {

@@ -80,7 +80,9 @@ impl Workload {
     /// An argument that sets what files set, and comes after them.
     pub fn overriding_argument(&self) -> Option<&str> {
         let mut arguments = self.containers.iter().flat_map(|container| &container.config_arguments);
-        arguments.find(|argument| argument.starts_with("--set") || argument.starts_with("--config=yaml:")).map(|argument| &**argument)
+        arguments
+            .find(|argument| argument.starts_with("--set") || argument.starts_with("--config=yaml:"))
+            .map(|argument| &**argument)
     }
 }
 
@@ -89,8 +91,11 @@ impl Workload {
 impl Container {
     fn read(container: &Node<'_>) -> Self {
         let mounts = container.get("volumeMounts").items().map(|mount| mount.get("name").text().into()).collect();
-        let words: Vec<&str> =
-            [container.get("command"), container.get("args")].iter().flat_map(Node::items).map(|word| word.text()).collect();
+        let words: Vec<&str> = [container.get("command"), container.get("args")]
+            .iter()
+            .flat_map(Node::items)
+            .map(|word| word.text())
+            .collect();
         let mut config_arguments = Vec::new();
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -99,7 +104,9 @@ impl Container {
                 "--config" | "--set" => {
                     config_arguments.push(format!("{word}={}", words.next().copied().unwrap_or_default()).into());
                 }
-                word if word.starts_with("--config=") || word.starts_with("--set=") => config_arguments.push(word.into()),
+                word if word.starts_with("--config=") || word.starts_with("--set=") => {
+                    config_arguments.push(word.into())
+                }
                 _ => {}
             }
         }

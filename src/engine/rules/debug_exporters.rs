@@ -49,7 +49,10 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
                     Finding::new(
                         &UNREADABLE,
                         carrier.path.clone(),
-                        format!("this looks like a collector's configuration and cannot be read: line {}: {}", error.line, error.message),
+                        format!(
+                            "this looks like a collector's configuration and cannot be read: line {}: {}",
+                            error.line, error.message
+                        ),
                     )
                     .help("correct it; whether it prints its data cannot be seen"),
                 ];
@@ -65,7 +68,10 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
             Finding::new(
                 &UNSEEN,
                 carrier.inner(&unseen.path),
-                format!("what `{}` stands for is filled in when the collector starts, and may be an exporter that prints", unseen.text),
+                format!(
+                    "what `{}` stands for is filled in when the collector starts, and may be an exporter that prints",
+                    unseen.text
+                ),
             )
             .help("write the exporters out, so that they can be seen"),
         );
@@ -91,8 +97,15 @@ fn findings(carrier: &Carrier<'_>, plan: &Plan, image: Image) -> Vec<Finding> {
             let treatment = plan.treatments.get(&found.pipeline).copied().unwrap_or(Treatment::Untouched);
             let path = carrier.inner(&found.path);
             if treatment == Treatment::AlreadyTamed {
-                return Finding::new(&TAMED, path, format!("pipeline `{}` still ends in `{}`, which prints at most a line a second", found.pipeline, found.exporter))
-                    .help("send the data somewhere, or end the pipeline in `nop` with an image that has it");
+                return Finding::new(
+                    &TAMED,
+                    path,
+                    format!(
+                        "pipeline `{}` still ends in `{}`, which prints at most a line a second",
+                        found.pipeline, found.exporter
+                    ),
+                )
+                .help("send the data somewhere, or end the pipeline in `nop` with an image that has it");
             }
             let finding = Finding::new(&IN_PIPELINE, path, message(found));
             match &edit {
@@ -111,14 +124,26 @@ fn message(found: &Use) -> String {
         Verbosity::Detailed => " every field of every record",
     };
     let signal = found.pipeline.signal.name();
-    format!("pipeline `{}` sends its {signal} to `{}`, which prints{how} to the collector's own log", found.pipeline, found.exporter)
+    format!(
+        "pipeline `{}` sends its {signal} to `{}`, which prints{how} to the collector's own log",
+        found.pipeline, found.exporter
+    )
 }
 
 fn help(found: &Use, treatment: Treatment, image: Image) -> String {
     match treatment {
-        Treatment::Replaced => format!("end the pipeline in `nop`: nothing else is left in it, and data is taken and dropped as before; without `{}` alone the collector would not start", found.exporter),
-        Treatment::Tamed if image == Image::UNKNOWN => format!("make `{}` quiet: nothing else is left in the pipeline, and whether the collector's image has `nop` is not known", found.exporter),
-        Treatment::Tamed => format!("make `{}` quiet: nothing else is left in the pipeline, and the collector's image has no `nop` for it", found.exporter),
+        Treatment::Replaced => format!(
+            "end the pipeline in `nop`: nothing else is left in it, and data is taken and dropped as before; without `{}` alone the collector would not start",
+            found.exporter
+        ),
+        Treatment::Tamed if image == Image::UNKNOWN => format!(
+            "make `{}` quiet: nothing else is left in the pipeline, and whether the collector's image has `nop` is not known",
+            found.exporter
+        ),
+        Treatment::Tamed => format!(
+            "make `{}` quiet: nothing else is left in the pipeline, and the collector's image has no `nop` for it",
+            found.exporter
+        ),
         _ => format!("remove `{}` from the pipeline's exporters; its definition may stay", found.exporter),
     }
 }

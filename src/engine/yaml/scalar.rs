@@ -33,9 +33,12 @@ fn number(text: &str) -> Option<Value> {
         b'+' => (false, text.get(1..)?),
         _ => (false, text),
     };
-    let radix = |prefix: &str, radix| digits.strip_prefix(prefix).and_then(|digits| u64::from_str_radix(digits, radix).ok());
-    let octal = digits.strip_prefix('0').filter(|rest| !rest.is_empty() && rest.bytes().all(|b| (b'0'..=b'7').contains(&b)));
-    let whole = if digits.bytes().all(|byte| byte.is_ascii_digit()) && octal.is_none() && digits.parse::<u64>().is_ok() {
+    let radix =
+        |prefix: &str, radix| digits.strip_prefix(prefix).and_then(|digits| u64::from_str_radix(digits, radix).ok());
+    let octal =
+        digits.strip_prefix('0').filter(|rest| !rest.is_empty() && rest.bytes().all(|b| (b'0'..=b'7').contains(&b)));
+    let whole = if digits.bytes().all(|byte| byte.is_ascii_digit()) && octal.is_none() && digits.parse::<u64>().is_ok()
+    {
         digits.parse::<u64>().ok()
     } else {
         radix("0x", 16)

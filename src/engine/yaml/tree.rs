@@ -94,7 +94,8 @@ pub fn parse(text: &str) -> Result<Tree, YamlError> {
             }
             Event::Scalar(value, style, anchor, tag) => {
                 // An empty plain scalar comes as `~`.
-                let value = if style == ScalarStyle::Plain && start == end { String::new() } else { value.into_owned() };
+                let value =
+                    if style == ScalarStyle::Plain && start == end { String::new() } else { value.into_owned() };
                 let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
                 building.add(Kind::Scalar { value, style, tag }, start, end, anchor)?;
             }
@@ -204,7 +205,9 @@ impl Building<'_> {
                 } else {
                     open.key = Some(id);
                     let line = line_of(self.text, start);
-                    let twice = key_text.filter(|key| key != "<<").and_then(|key| Some((open.keys.insert(key.clone(), line)?, key)));
+                    let twice = key_text
+                        .filter(|key| key != "<<")
+                        .and_then(|key| Some((open.keys.insert(key.clone(), line)?, key)));
                     if let Some((first, key)) = twice {
                         let message = format!("the key `{key}` stands twice, first on line {first} of this document");
                         return Err(YamlError::at(self.text, start, message));
@@ -245,9 +248,7 @@ impl Tree {
 
     fn expand(&self, id: Id, dialect: Dialect, budget: &mut usize, depth: usize) -> Result<Value, YamlError> {
         let Some(node) = self.nodes.get(id) else { return Ok(Value::Null) };
-        let too_much = |message: &str| {
-            Err(YamlError { message: message.to_owned(), offset: node.start, line: 0 })
-        };
+        let too_much = |message: &str| Err(YamlError { message: message.to_owned(), offset: node.start, line: 0 });
         *budget = match budget.checked_sub(1) {
             Some(left) => left,
             None => return too_much("following its aliases, this document is larger than any object can be"),
@@ -290,11 +291,13 @@ impl Tree {
     /// A key as text: `80: x` has the key `80`.
     pub fn key_text(&self, key: Id, dialect: Dialect) -> String {
         match self.nodes.get(self.follow(key)).map(|node| &node.kind) {
-            Some(Kind::Scalar { value, style, .. }) if *style == ScalarStyle::Plain => match scalar::resolve(value, dialect) {
-                Value::Bool(value) => value.to_string(),
-                Value::Null => "null".to_owned(),
-                _ => value.clone(),
-            },
+            Some(Kind::Scalar { value, style, .. }) if *style == ScalarStyle::Plain => {
+                match scalar::resolve(value, dialect) {
+                    Value::Bool(value) => value.to_string(),
+                    Value::Null => "null".to_owned(),
+                    _ => value.clone(),
+                }
+            }
             Some(Kind::Scalar { value, .. }) => value.clone(),
             _ => "?".to_owned(),
         }
@@ -305,8 +308,12 @@ impl Tree {
         let mut at = Located { node: self.follow(Self::ROOT), key: None, exact: true };
         for segment in path.segments() {
             let found = match (self.nodes.get(at.node).map(|node| &node.kind), segment) {
-                (Some(Kind::Sequence { items, .. }), Segment::Index(index)) => items.get(*index).map(|item| (None, *item)),
-                (Some(Kind::Mapping { .. }), Segment::Key(key)) => self.entry(at.node, key).map(|(key, value)| (Some(key), value)),
+                (Some(Kind::Sequence { items, .. }), Segment::Index(index)) => {
+                    items.get(*index).map(|item| (None, *item))
+                }
+                (Some(Kind::Mapping { .. }), Segment::Key(key)) => {
+                    self.entry(at.node, key).map(|(key, value)| (Some(key), value))
+                }
                 _ => None,
             };
             match found {
@@ -319,7 +326,9 @@ impl Tree {
 
     /// The entry of a mapping, or of what is merged into it.
     pub fn entry(&self, mapping: Id, key: &str) -> Option<(Id, Id)> {
-        let Some(Kind::Mapping { entries, .. }) = self.nodes.get(self.follow(mapping)).map(|node| &node.kind) else { return None };
+        let Some(Kind::Mapping { entries, .. }) = self.nodes.get(self.follow(mapping)).map(|node| &node.kind) else {
+            return None;
+        };
         let named = |(id, _): &&(Id, Id)| !self.is_merge(*id) && self.key_text(*id, Dialect::Collector) == key;
         entries.iter().find(named).copied().or_else(|| {
             let merged = entries.iter().filter(|(id, _)| self.is_merge(*id)).map(|(_, value)| self.follow(*value));
@@ -338,7 +347,9 @@ impl Tree {
         node.anchored
             || match &node.kind {
                 Kind::Sequence { items, .. } => items.iter().any(|item| self.holds_anchor(*item)),
-                Kind::Mapping { entries, .. } => entries.iter().any(|(key, value)| self.holds_anchor(*key) || self.holds_anchor(*value)),
+                Kind::Mapping { entries, .. } => {
+                    entries.iter().any(|(key, value)| self.holds_anchor(*key) || self.holds_anchor(*value))
+                }
                 Kind::Scalar { .. } | Kind::Alias(_) => false,
             }
     }
@@ -367,9 +378,9 @@ fn merge(merged: &mut Map<String, Value>, value: Value) {
 fn scalar_value(value: &str, style: ScalarStyle, tag: Option<&str>, dialect: Dialect) -> Value {
     match tag {
         Some("tag:yaml.org,2002:str" | "!" | "tag:yaml.org,2002:binary") => Value::String(value.to_owned()),
-        Some("tag:yaml.org,2002:int" | "tag:yaml.org,2002:float" | "tag:yaml.org,2002:bool" | "tag:yaml.org,2002:null") => {
-            scalar::resolve(value, dialect)
-        }
+        Some(
+            "tag:yaml.org,2002:int" | "tag:yaml.org,2002:float" | "tag:yaml.org,2002:bool" | "tag:yaml.org,2002:null",
+        ) => scalar::resolve(value, dialect),
         _ if style == ScalarStyle::Plain => scalar::resolve(value, dialect),
         _ => Value::String(value.to_owned()),
     }

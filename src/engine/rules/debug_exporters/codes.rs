@@ -2,13 +2,7 @@
 
 use crate::engine::finding::{Code, Level};
 
-pub(super) static CODES: &[&Code] = &[
-    &IN_PIPELINE,
-    &TAMED,
-    &UNSEEN,
-    &UNREADABLE,
-    &OVERRIDDEN_BY_ARGUMENTS,
-];
+pub(super) static CODES: &[&Code] = &[&IN_PIPELINE, &TAMED, &UNSEEN, &UNREADABLE, &OVERRIDDEN_BY_ARGUMENTS];
 
 pub(super) static IN_PIPELINE: Code = Code {
     name: "debug-exporters/in-pipeline",
