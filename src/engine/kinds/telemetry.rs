@@ -4,6 +4,7 @@
 
 pub mod agentgateway;
 pub mod kgateway;
+pub mod krakend;
 
 use jiff::Timestamp;
 use serde_json::Value;
