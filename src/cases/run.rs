@@ -189,9 +189,8 @@ fn warned(decision: &Decision<'_>) -> Vec<String> {
 fn matches(expected: &ExpectedFinding, finding: &Finding) -> bool {
     let says = |words: &String| {
         let details = finding.details.as_ref().map_or("", |details| &details.text);
-        [finding.message.as_str(), details, finding.help.as_deref().unwrap_or_default()]
-            .iter()
-            .any(|text| text.contains(words.as_str()))
+        let help = finding.full_help().unwrap_or_default();
+        [finding.message.as_str(), details, &help].iter().any(|text| text.contains(words.as_str()))
     };
     let fixable = matches!(finding.remedy, Some(Remedy::Edit(_)));
     finding.code == expected.code

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::{node::Path, subject::ObjectKey};
+use crate::engine::{node::Path, subject::ObjectKey, yaml};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -44,8 +44,10 @@ pub struct Finding {
     pub message: String,
     /// What else is known of it, as the ports that a Service does have.
     pub details: Option<Details>,
-    /// How to mend it; may have several lines, and a manifest.
+    /// How to mend it, in one line.
     pub help: Option<String>,
+    /// What to apply: the object that [`help`](Self::help) speaks of.
+    pub manifest: Option<Value>,
     /// Where in the subject.
     pub path: Path,
     pub related: Vec<Related>,
@@ -120,6 +122,7 @@ impl Finding {
             message: message.into(),
             details: None,
             help: None,
+            manifest: None,
             path,
             related: Vec::new(),
             remedy: None,
@@ -131,6 +134,21 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    #[must_use]
+    pub fn manifest(mut self, manifest: Value) -> Self {
+        self.manifest = Some(manifest);
+        self
+    }
+
+    /// The help, and the manifest below it.
+    pub fn full_help(&self) -> Option<String> {
+        let help = self.help.as_ref()?;
+        Some(match &self.manifest {
+            Some(manifest) => format!("{help}:\n{}", yaml::emit(manifest)),
+            None => help.clone(),
+        })
     }
 
     #[must_use]

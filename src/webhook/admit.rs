@@ -130,6 +130,10 @@ fn words(finding: &Finding) -> String {
     if let Some(help) = &finding.help {
         text.push_str("; to mend it: ");
         text.push_str(help);
+        if let Some(manifest) = &finding.manifest {
+            // On one line it survives every way in which a denial is printed, and JSON is YAML.
+            text.push_str(&format!(": {manifest}"));
+        }
     }
     text
 }

@@ -36,7 +36,10 @@ use portcullis::{
         view::control_plane::ControlPlane,
         yaml::{self, Dialect},
     },
-    files::{manifests, paths, world::{self, Given}},
+    files::{
+        manifests, paths,
+        world::{self, Given},
+    },
 };
 use serde_json::Value;
 
@@ -66,7 +69,10 @@ fn main() -> ExitCode {
     let mut differs = false;
     for (version, tally) in &tallies {
         let all = tally.agreed + tally.differs.len();
-        println!("kgateway {version}: {} of {all} phases agree; {} scenarios were refused by the API server itself", tally.agreed, tally.rejected);
+        println!(
+            "kgateway {version}: {} of {all} phases agree; {} scenarios were refused by the API server itself",
+            tally.agreed, tally.rejected
+        );
         for line in &tally.differs {
             println!("  {line}");
         }
@@ -81,7 +87,13 @@ fn play(scenario: &Path, tallies: &mut BTreeMap<String, Tally>) {
     for (version, seen) in observed.as_object().unwrap() {
         let tally = tallies.entry(version.clone()).or_default();
         let rejected = |api: &Value| api["lenient"]["accepted"] == false;
-        if observed["2.4"]["api"].as_array().into_iter().flatten().chain(seen["api"].as_array().into_iter().flatten()).any(rejected) {
+        if observed["2.4"]["api"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(seen["api"].as_array().into_iter().flatten())
+            .any(rejected)
+        {
             tally.rejected += 1;
             continue;
         }

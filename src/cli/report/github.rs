@@ -25,7 +25,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
         let region = places.region(reported.source, &reported.span, Columns::Chars);
         let mut message = vec![text::line(&finding.message).into_owned()];
         message.extend(human::notes(reported));
-        message.extend(finding.help.as_ref().map(|help| format!("help: {}", text::block(help))));
+        message.extend(finding.full_help().map(|help| format!("help: {}", text::block(&help))));
         message.extend(human::fix(report, reported).map(|fix| format!("fix: {fix}")));
         let place = place(report.file(reported.source), Some(region));
         writeln!(out, "::{command} {place},title={}::{}", property(&finding.code), data(&message.join("\n")))?;

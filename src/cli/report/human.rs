@@ -89,7 +89,7 @@ fn finding(report: &Report, reported: &Reported, places: &Places<'_>, renderer: 
     };
     let title = level.primary_title(text::line(&finding.message)).id(text::line(&finding.code));
     let mut messages: Vec<Message<'_>> = notes(reported).into_iter().map(|note| Shown::NOTE.message(note)).collect();
-    messages.extend(finding.help.as_ref().map(|help| Shown::HELP.message(text::block(help))));
+    messages.extend(finding.full_help().map(|help| Shown::HELP.message(text::block(&help))));
     messages.extend(fix(report, reported).map(|fix| Shown::HELP.with_name("fix").message(fix)));
     let span = Some((reported.source, &reported.span));
     let group = title.element(source(report.file(reported.source), span, places));

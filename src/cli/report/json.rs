@@ -44,6 +44,8 @@ struct Finding<'a> {
     details: Option<&'a str>,
     /// How to mend it; may have several lines, and a manifest.
     help: Option<&'a str>,
+    /// The object that the help speaks of, to be applied.
+    manifest: Option<&'a Value>,
     /// As it was named; `-` is standard input.
     file: &'a str,
     #[serde(flatten)]
@@ -187,6 +189,7 @@ fn finding<'a>(report: &'a Report, reported: &'a Reported, places: &Places<'_>) 
         message: &finding.message,
         details: finding.details.as_ref().map(|details| details.text.as_str()),
         help: finding.help.as_deref(),
+        manifest: finding.manifest.as_ref(),
         file: report.file(reported.source),
         place: Place { line: start.line, column: start.column, end_line: end.line, end_column: end.column },
         path: finding.path.to_string(),

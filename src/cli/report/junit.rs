@@ -49,7 +49,7 @@ fn case(report: &Report, reported: &Reported, places: &Places<'_>) -> TestCase {
     let region = places.region(reported.source, &reported.span, Columns::Chars);
     let mut said = vec![format!("{}: {}", at(file, region), text::line(&finding.message))];
     said.extend(human::notes(reported).into_iter().map(|note| format!("note: {note}")));
-    said.extend(finding.help.as_ref().map(|help| format!("help: {}", text::block(help))));
+    said.extend(finding.full_help().map(|help| format!("help: {}", text::block(&help))));
     said.extend(human::fix(report, reported).map(|fix| format!("fix: {fix}")));
     let said = said.join("\n");
 

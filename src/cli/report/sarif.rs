@@ -219,7 +219,7 @@ fn result<'a>(
     let finding = &reported.finding;
     let mut message = vec![finding.message.clone()];
     message.extend(human::notes(reported));
-    message.extend(finding.help.as_ref().map(|help| format!("help: {}", help.trim_end())));
+    message.extend(finding.full_help().map(|help| format!("help: {}", help.trim_end())));
     message.extend(human::fix(report, reported).map(|fix| format!("fix: {fix}")));
     let mut location = location(report.file(reported.source), Some((reported.source, &reported.span)), places);
     location.logical_locations = vec![Logical { fully_qualified_name: reported.object.to_string() }];

@@ -11,7 +11,6 @@ use crate::engine::{
     rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of, harm::with_harm},
     subject::{ObjectKey, Operation},
     view::Answer,
-    yaml,
 };
 
 pub static RULE: Rule = Rule {
@@ -94,7 +93,8 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
         let key = ObjectKey::new(crossing.to_group, crossing.to_kind, crossing.to_namespace, crossing.to_name);
         return finding
             .related(key, "its owner lets grants be made for it")
-            .help(format!("this grant allows it:\n{}", yaml::emit(&grant)))
+            .help("this grant allows it")
+            .manifest(grant.clone())
             .ensure(vec![grant]);
     }
     // The owner's own grant does not carry our label: it would be ours to remove.
@@ -102,13 +102,12 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
         metadata.remove("labels");
         metadata.insert("name".to_owned(), format!("allow-{}-from-{own}", kind.name().to_lowercase()).into());
     }
-    finding.help(format!(
-        "the owner of namespace `{}` applies this grant, or labels {} `{}` with `{SHARED}: \"true\"` so that Portcullis may make it:\n{}",
-        crossing.to_namespace,
-        crossing.to_kind,
-        crossing.to_name,
-        yaml::emit(&grant)
-    ))
+    finding
+        .help(format!(
+            "the owner of namespace `{}` labels {} `{}` with `{SHARED}: \"true\"` so that Portcullis may make the grant, or applies it",
+            crossing.to_namespace, crossing.to_kind, crossing.to_name,
+        ))
+        .manifest(grant)
 }
 
 /// Whether the owner of the target lets grants be made: by a label on the target, or on its Namespace for all in it.

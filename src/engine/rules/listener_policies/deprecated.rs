@@ -11,8 +11,7 @@ use crate::engine::{
     },
     node::Path,
     resolve,
-    rules::Judge,
-    yaml,
+    rules::{Judge, suggest},
 };
 
 pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telemetry) -> Vec<Finding> {
@@ -21,10 +20,6 @@ pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telem
         return Vec::new();
     }
     let own = judge.subject.key.namespace.as_str();
-    let mut help = format!(
-        "write this ListenerPolicy instead, and delete the HTTPListenerPolicy afterwards:\n{}",
-        yaml::emit(&replacement(judge))
-    );
     let mut crossings: Vec<_> = telemetry
         .references
         .iter()
@@ -34,18 +29,24 @@ pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telem
         .collect();
     crossings.sort();
     crossings.dedup();
-    for (_, to_kind, to_namespace, to_name) in crossings {
-        help.push_str(&format!(
-            "\nit needs a grant of its own first: in namespace `{to_namespace}`, `from` with `kind: ListenerPolicy` and `namespace: {own}`, `to` the {to_kind} `{to_name}`"
-        ));
+    let grants: Vec<_> =
+        crossings.iter().map(|(_, kind, namespace, name)| format!("{kind} `{namespace}/{name}`")).collect();
+    let mut help = String::new();
+    if !grants.is_empty() {
+        help = format!(
+            "first make grants with `from.kind: ListenerPolicy` and `from.namespace: {own}` for {}, since those for HTTPListenerPolicy do not cover it; then ",
+            suggest::listed(grants)
+        );
     }
+    help.push_str("write this ListenerPolicy, and delete the HTTPListenerPolicy afterwards");
     vec![
         Finding::new(
             &DEPRECATED,
             Path::of(&["kind"]),
             "HTTPListenerPolicy is deprecated since kgateway 2.2 and gone in 2.5, whose upgrade deletes the objects that are left",
         )
-        .help(help),
+        .help(help)
+        .manifest(replacement(judge)),
     ]
 }
 
