@@ -18,6 +18,7 @@ use crate::{
         admit::{self, Snapshot},
         certs::{self, CertSource},
         metrics::Metrics,
+        selfcall,
         shed::{Bounds, Gate},
     },
 };
@@ -81,7 +82,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     tracing::info!(%address, "answering reviews");
     let admin_router = admin::router(health.clone(), Arc::new(registry));
     tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
-    health.set("listener", Condition::Ready);
+    tokio::spawn(call_ourselves(address, Arc::clone(&resolver), health.clone()));
 
     let tls = certs::server_config(resolver)?;
     let settings = accept::Settings { drain: Duration::from_secs(args.drain), ..accept::Settings::default() };
@@ -96,6 +97,17 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let cut = accept::serve(listener, tls, webhook::router(webhook), settings, draining, metrics, stop).await;
     tracing::info!(cut_off = cut, "stopped");
     Ok(())
+}
+
+/// Ready when a TLS call to ourselves was answered; until then it is tried again.
+async fn call_ourselves(address: std::net::SocketAddr, resolver: Arc<certs::Resolver>, health: Health) {
+    loop {
+        match selfcall::call(address, &resolver).await {
+            Ok(()) => return health.set("listener", Condition::Ready),
+            Err(why) => health.set("listener", Condition::Waiting(format!("a TLS call to ourselves failed: {why}"))),
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// The state that the folder holds, or why it cannot be taken: a state with a hole in it would let things pass.

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod admit;
 pub mod certs;
 pub mod metrics;
+pub mod selfcall;
 pub mod shed;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     reason = "a test's panic is its report"
 )]
@@ -17,6 +19,9 @@ use portcullis::{
 };
 
 mod cases_edges;
+
+/// Judges a case through one edge and says what differs.
+type Through = fn(&CaseFile, &Case) -> Result<Vec<String>, String>;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -37,7 +42,7 @@ fn trials(source: &Source, root: &std::path::Path) -> Vec<Trial> {
             return vec![Trial::test(name.clone(), move || Err(Failed::from(format!("{name}:{line}: {error}"))))];
         }
     };
-    let edges: [(&str, fn(&CaseFile, &Case) -> Result<Vec<String>, String>); 3] =
+    let edges: [(&str, Through); 3] =
         [("engine", through_engine), ("webhook", cases_edges::through_webhook), ("cli", cases_edges::through_cli)];
     let mut trials = Vec::new();
     for (position, case) in file.cases.iter().enumerate() {

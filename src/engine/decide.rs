@@ -70,7 +70,7 @@ impl Decision<'_> {
     }
 }
 
-pub fn decide<'v>(verdict: &'v Verdict, ask: Ask) -> Decision<'v> {
+pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
     let mut decision = Decision::default();
     if ask.door == Door::Mutate {
         for judged in &verdict.judged {
@@ -111,7 +111,7 @@ enum Outcome<'v> {
     Settled,
 }
 
-fn error<'v>(judged: &'v Judged, action: Action, ask: Ask) -> Outcome<'v> {
+fn error(judged: &Judged, action: Action, ask: Ask) -> Outcome<'_> {
     if let Some(Remedy::Ensure(objects)) = judged.finding.remedy.as_ref().filter(|_| judged.applies()) {
         match ask.ensure {
             Ensure::Made => return Outcome::Settled,

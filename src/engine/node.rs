@@ -141,9 +141,9 @@ impl fmt::Display for Path {
                     }
                     let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-/$".contains(c));
                     if plain {
-                        f.write_str(key)?
+                        f.write_str(key)?;
                     } else {
-                        write!(f, "{key:?}")?
+                        write!(f, "{key:?}")?;
                     }
                     fresh = false;
                 }

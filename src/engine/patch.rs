@@ -59,7 +59,7 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
                     round.push(by);
                 }
                 Err(reason) if !settled.dropped.iter().any(|(known, _)| *known == by) => {
-                    settled.dropped.push((by, reason))
+                    settled.dropped.push((by, reason));
                 }
                 Err(_) => {}
             }

@@ -78,7 +78,7 @@ fn read_bounded(reader: impl Read) -> Result<String, String> {
     }
     // What Windows editors write; PowerShell's `>` does too.
     if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
-        let units: Vec<u16> = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
         return String::from_utf16(&units).map_err(|_| "it is not text: UTF-16 that cannot be read".to_owned());
     }
     if memchr::memchr(0, &bytes).is_some() {

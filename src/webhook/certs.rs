@@ -249,6 +249,15 @@ impl Contents {
     }
 }
 
+// === impl Pair ===
+
+impl Pair {
+    /// The certificate that a handshake shows.
+    pub fn end_entity(&self) -> Option<CertificateDer<'static>> {
+        self.key.cert.first().cloned()
+    }
+}
+
 // === impl Resolver ===
 
 impl Resolver {

@@ -105,7 +105,7 @@ impl Container {
                     config_arguments.push(format!("{word}={}", words.next().copied().unwrap_or_default()).into());
                 }
                 word if word.starts_with("--config=") || word.starts_with("--set=") => {
-                    config_arguments.push(word.into())
+                    config_arguments.push(word.into());
                 }
                 _ => {}
             }

@@ -43,7 +43,6 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
         Content::Object(value) => (*value).clone(),
         Content::Text(text) => match yaml::tree::parse(text).and_then(|tree| tree.value(Dialect::Collector)) {
             Ok(value) if extent(&value).is_some() => value,
-            Ok(_) => return Vec::new(),
             Err(error) if looks_like_a_configuration(text) => {
                 return vec![
                     Finding::new(
@@ -57,10 +56,10 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
                     .help("correct it; whether it prints its data cannot be seen"),
                 ];
             }
-            Err(_) => return Vec::new(),
+            Ok(_) | Err(_) => return Vec::new(),
         },
     };
-    let use_context = carrier.used_by(judge);
+    let use_context = carriers::usage(judge);
     let plan = strip::plan(&config, use_context.image, Options { extent: use_context.extent });
     let mut found = findings(carrier, &plan, use_context.image);
     for unseen in &plan.unseen {

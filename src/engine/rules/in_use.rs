@@ -157,9 +157,7 @@ fn breaks(key: &ObjectKey, telemetry: &Telemetry, before: &View, after: &View, n
         let resolves = |lens: &Lens<'_>| resolve::resolves(telemetry.kind, &key.namespace, &reference.backend, lens);
         match (resolves(&before), resolves(&after)) {
             (Some(true), Some(false)) => broken = true,
-            (Some(true), None) => known = false,
-            // Whatever it was before, what is surely gone now was needed by it.
-            (None, Some(false)) => known = false,
+            (Some(true), None) | (None, Some(false)) => known = false,
             _ => {}
         }
     }

@@ -86,24 +86,25 @@ impl Carrier<'_> {
             Content::Text(_) => self.path.yaml().join(path),
         }
     }
+}
 
-    pub(super) fn used_by(&self, judge: &Judge<'_>) -> Usage {
-        let key = &judge.subject.key;
-        let known = |reference: &str| image(judge, reference);
-        if key.kind == "OpenTelemetryCollector" {
-            let image = judge.subject.object().follow(&["spec", "image"]);
-            let image = image.as_str().map_or(Image::UNKNOWN, known);
-            return Usage { image, extent: None, overriding_argument: None };
-        }
-        let readers = judge.lens.workloads_reading(&key.namespace, &key.name);
-        let images = readers.iter().flat_map(|workload| workload.collector_images(&key.name)).map(known);
-        let several = readers.iter().any(|workload| workload.config_sources() > 1);
-        let overriding = readers.iter().find_map(|workload| workload.overriding_argument()).map(str::to_owned);
-        Usage {
-            image: images.reduce(Image::and).unwrap_or(Image::UNKNOWN),
-            extent: several.then_some(Extent::Part),
-            overriding_argument: overriding,
-        }
+/// The collectors that read the subject, as far as they are known.
+pub(super) fn usage(judge: &Judge<'_>) -> Usage {
+    let key = &judge.subject.key;
+    let known = |reference: &str| image(judge, reference);
+    if key.kind == "OpenTelemetryCollector" {
+        let image = judge.subject.object().follow(&["spec", "image"]);
+        let image = image.as_str().map_or(Image::UNKNOWN, known);
+        return Usage { image, extent: None, overriding_argument: None };
+    }
+    let readers = judge.lens.workloads_reading(&key.namespace, &key.name);
+    let images = readers.iter().flat_map(|workload| workload.collector_images(&key.name)).map(known);
+    let several = readers.iter().any(|workload| workload.config_sources() > 1);
+    let overriding = readers.iter().find_map(|workload| workload.overriding_argument()).map(str::to_owned);
+    Usage {
+        image: images.reduce(Image::and).unwrap_or(Image::UNKNOWN),
+        extent: several.then_some(Extent::Part),
+        overriding_argument: overriding,
     }
 }
 

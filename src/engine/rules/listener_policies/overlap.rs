@@ -42,7 +42,7 @@ pub(super) fn findings(
     found
 }
 
-fn attached<'a, 'v>(attachments: &'a [(&Target, Attachment<'v>)]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
+fn attached<'v>(attachments: &[(&Target, Attachment<'v>)]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
     let to = attachments.iter().filter_map(|(_, attachment)| match attachment {
         Attachment::To(gateways) => Some(gateways),
         _ => None,
