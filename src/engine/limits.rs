@@ -19,6 +19,9 @@ pub const NODES: usize = 1_000_000;
 /// Nodes of one YAML document after aliases are followed: a bomb of a few hundred bytes has billions.
 pub const EXPANDED_NODES: usize = 2_000_000;
 
+/// Bytes of keys and scalars of one YAML document after aliases are followed: a long string that is named often.
+pub const EXPANDED_BYTES: usize = 64 * 1024 * 1024;
+
 /// Levels of YAML held in a string held in YAML. One is in use (a ConfigMap, a v1alpha1 OpenTelemetryCollector).
 pub const EMBEDDED_DEPTH: usize = 2;
 

@@ -1,37 +1,34 @@
 //! YAML with its bytes: documents, spans, YAML held in strings, and edits that keep everything else.
+//!
+//! A text is split into [`documents`], a document is parsed into a [`tree`] whose nodes know their bytes, and the tree
+//! gives the JSON value that a reader of that [`Dialect`] sees, the place of a path, and the splices of an edit.
 
 pub mod documents;
 pub mod edit;
-pub mod scalar;
+mod embedded;
+mod error;
+mod helm;
+mod lines;
+mod locate;
+mod scalar;
 pub mod spans;
 pub mod tree;
+mod value;
+mod write;
 
-use serde_json::Value;
+pub use self::{
+    error::YamlError,
+    helm::looks_like_helm_template,
+    locate::{Located, Slot},
+    write::emit,
+};
 
-pub use scalar::Dialect;
-
-/// Block-style YAML of a manifest that is printed or added to a file.
-pub fn emit(value: &Value) -> String {
-    serde_saphyr::to_string(value).unwrap_or_default()
-}
-
-/// Where a text that is no manifest shows itself to be a Helm template: the first `{{` that Helm would replace.
-pub fn looks_like_helm_template(text: &str) -> Option<usize> {
-    let marks = [
-        "{{-",
-        "{{ .",
-        "{{.",
-        "{{ include",
-        "{{ template",
-        "{{ if",
-        "{{ range",
-        "{{ with",
-        "{{ define",
-        "{{ end",
-        "{{/*",
-        "{{ $",
-        "{{ tpl",
-        "{{ toYaml",
-    ];
-    marks.iter().filter_map(|mark| text.find(mark)).min()
+/// Whose reading of plain scalars counts: two versions of go-yaml, which disagree about `yes`, `on` and `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `sigs.k8s.io/yaml` (its `goyaml.v2`, `resolve.go`), as kubectl and the API server read: YAML 1.1 booleans, `y`
+    /// and `n` among them. Floats without a fraction become integers, as they do on their way through Go's JSON.
+    Kubernetes,
+    /// go-yaml v3, as the OpenTelemetry Collector reads its configuration: `true` and `false` alone are booleans.
+    Collector,
 }

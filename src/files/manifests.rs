@@ -116,6 +116,8 @@ fn push(
     };
     let namespace = match (known.is_none_or(|kind| kind.namespaced), metadata.get("namespace").text()) {
         (false, _) => "",
+        // Whether an unknown kind has a namespace is not known either.
+        (true, "") if known.is_none() => "",
         (true, "") => default_namespace,
         (true, namespace) => namespace,
     };

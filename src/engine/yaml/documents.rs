@@ -1,87 +1,122 @@
-//! A stream's documents. A line that begins with `---` or `...` ends any scalar (YAML 1.2, 9.1.2), so that lines alone
-//! tell them apart, and a broken document costs no other.
+//! Splits a stream into its documents without parsing them.
 
-/// One document of a stream.
+use crate::engine::yaml::lines::{after_break, bom_len, byte, cut, line_end, skip_trivia};
+
+/// One document of a stream, with where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Document<'t> {
-    pub text: &'t str,
-    /// Byte in the stream at which it begins.
+pub struct Document<'a> {
+    /// From its `---` line (or its directives) to the next marker; a byte order mark at the start is kept.
+    pub text: &'a str,
+    /// Bytes before it in the stream.
     pub offset: usize,
+    /// Lines before it in the stream.
+    pub line: usize,
 }
 
-/// The documents that hold more than blank lines and comments.
-pub fn split(stream: &str) -> Vec<Document<'_>> {
-    let mut documents = Vec::new();
-    let mut begin = if stream.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut at = 0;
-    let mut push = |from: usize, to: usize| {
-        if let Some(text) = stream.get(from..to).filter(|text| holds_anything(text)) {
-            documents.push(Document { text, offset: from });
+/// Where a document may begin.
+struct Beginning {
+    offset: usize,
+    line: usize,
+}
+
+/// What the lines so far belong to.
+enum State {
+    /// Before any content, at the start or behind `...`: where directives may stand.
+    Prefix { start: Beginning, directives: bool },
+    /// In a document. `content` is behind its `---`.
+    Inside { start: Beginning, content: usize },
+}
+
+/// The documents of a stream that hold more than blank lines and comments. A line that begins with `---` or `...`
+/// ends a document wherever it stands, inside of a scalar too (YAML 1.2.2, 9.1.2).
+pub fn split(text: &str) -> Vec<Document<'_>> {
+    let mut found = Vec::new();
+    let mut state = State::Prefix { start: Beginning { offset: 0, line: 0 }, directives: false };
+    let (mut at, mut line) = (0, 0);
+    while at < text.len() {
+        let begin = if at == 0 { bom_len(text) } else { at };
+        let end = line_end(text, begin);
+        if is_marker(text, begin, b'-') {
+            state = match state {
+                State::Prefix { start, directives: true } => State::Inside { start, content: begin + 3 },
+                State::Prefix { start: Beginning { offset: 0, .. }, .. } if begin == bom_len(text) => {
+                    State::Inside { start: Beginning { offset: 0, line }, content: begin + 3 }
+                }
+                State::Prefix { .. } => State::Inside { start: Beginning { offset: at, line }, content: begin + 3 },
+                State::Inside { start, content } => {
+                    keep(&mut found, text, &start, content, at);
+                    State::Inside { start: Beginning { offset: at, line }, content: begin + 3 }
+                }
+            };
+        } else if is_marker(text, begin, b'.') {
+            if let State::Inside { start, content } = &state {
+                keep(&mut found, text, start, *content, at);
+            }
+            state = State::Prefix {
+                start: Beginning { offset: after_break(text, end), line: line + 1 },
+                directives: false,
+            };
+        } else if let State::Prefix { start, directives } = state {
+            let first = cut(text, begin, end).trim_start_matches([' ', '\t']).bytes().next();
+            state = match first {
+                None | Some(b'#') => State::Prefix { start, directives },
+                Some(b'%') if byte(text, begin) == Some(b'%') => State::Prefix { start, directives: true },
+                Some(_) => State::Inside { content: start.offset, start },
+            };
         }
-    };
-    for line in stream.split_inclusive('\n') {
-        let end = at + line.len();
-        let bare = line.strip_prefix('\u{feff}').unwrap_or(line);
-        if is_marker(bare, "---") {
-            push(begin, at.max(begin));
-            // What follows on the line is part of the document.
-            let skipped = line.len() - bare.len() + 3;
-            begin = at + skipped;
-        } else if is_marker(bare, "...") {
-            push(begin, at.max(begin));
-            begin = end;
-        } else if bare.starts_with('%') && stream.get(begin..at).is_some_and(|before| !holds_anything(before)) {
-            begin = end;
-        }
-        at = end;
+        at = after_break(text, end);
+        line += 1;
     }
-    push(begin, stream.len());
-    documents
+    match state {
+        State::Inside { start, content } => keep(&mut found, text, &start, content, text.len()),
+        // Directives without a document: kept, so that parsing it can say so.
+        State::Prefix { start, directives: true } => keep(&mut found, text, &start, start.offset, text.len()),
+        State::Prefix { .. } => {}
+    }
+    found
 }
 
-fn is_marker(line: &str, marker: &str) -> bool {
-    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+fn keep<'a>(found: &mut Vec<Document<'a>>, text: &'a str, start: &Beginning, content: usize, end: usize) {
+    let document = cut(text, start.offset, end);
+    let content = content.max(bom_len(text));
+    if skip_trivia(cut(text, 0, end), content) < end {
+        found.push(Document { text: document, offset: start.offset, line: start.line });
+    }
 }
 
-fn holds_anything(text: &str) -> bool {
-    text.lines().map(str::trim).any(|line| !line.is_empty() && !line.starts_with('#'))
+fn is_marker(text: &str, at: usize, of: u8) -> bool {
+    (0..3).all(|n| byte(text, at + n) == Some(of))
+        && matches!(byte(text, at + 3), None | Some(b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn texts(stream: &str) -> Vec<&str> {
-        split(stream).iter().map(|document| document.text.trim()).collect()
-    }
+    use super::split;
 
     #[test]
-    fn lines_of_three_dashes_part_documents() {
-        assert_eq!(texts("a: 1\n---\nb: 2\n"), ["a: 1", "b: 2"]);
-        assert_eq!(texts("---\na: 1\n---\n# nothing\n---\nb: 2"), ["a: 1", "b: 2"]);
-        assert_eq!(texts("a: 1\r\n---\r\nb: 2\r\n"), ["a: 1", "b: 2"]);
-        assert_eq!(texts("--- {a: 1}\n...\n--- # c\nb: 2"), ["{a: 1}", "# c\nb: 2"]);
-        assert_eq!(texts("%YAML 1.2\n---\na: 1"), ["a: 1"]);
-        assert_eq!(texts("\u{feff}a: 1"), ["a: 1"]);
-    }
-
-    #[test]
-    fn dashes_elsewhere_do_not() {
-        assert_eq!(texts("a: |\n  ---\n  x\n----\n").len(), 1);
-        assert_eq!(texts("a: x---\nb: ' --- '"), ["a: x---\nb: ' --- '"]);
-    }
-
-    #[test]
-    fn offsets_are_those_of_the_stream() {
-        let stream = "a: 1\n---\nb: 2\n";
-        for document in split(stream) {
-            assert!(stream[document.offset..].starts_with(document.text));
+    fn finds_documents_and_where_they_stand() {
+        let cases: &[(&str, &[(&str, usize, usize)])] = &[
+            ("", &[]),
+            ("# nothing\n\n", &[]),
+            ("---\n---\n# no\n---\n", &[]),
+            ("a: 1\n", &[("a: 1\n", 0, 0)]),
+            ("a: 1\n---\nb: 2\n", &[("a: 1\n", 0, 0), ("---\nb: 2\n", 5, 1)]),
+            ("a: 1\r\n---\r\nb: 2", &[("a: 1\r\n", 0, 0), ("---\r\nb: 2", 6, 1)]),
+            ("# head\n---\na: 1\n...\n# tail\n", &[("---\na: 1\n", 7, 1)]),
+            ("\u{feff}a: 1\n", &[("\u{feff}a: 1\n", 0, 0)]),
+            ("\u{feff}---\na: 1\n", &[("\u{feff}---\na: 1\n", 0, 0)]),
+            ("\u{feff}# no\n", &[]),
+            ("--- foo\n--- {a: 1} # c\n", &[("--- foo\n", 0, 0), ("--- {a: 1} # c\n", 8, 1)]),
+            ("%YAML 1.2\n---\na: 1\n", &[("%YAML 1.2\n---\na: 1\n", 0, 0)]),
+            ("a: 1\n...\n%YAML 1.2\n---\nb: 1\n", &[("a: 1\n", 0, 0), ("%YAML 1.2\n---\nb: 1\n", 9, 2)]),
+            ("a: |\n  x\n  ---\n----\n", &[("a: |\n  x\n  ---\n----\n", 0, 0)]),
+            ("a: |\n---\nb: 1\n", &[("a: |\n", 0, 0), ("---\nb: 1\n", 5, 1)]),
+            ("a: 1\n%b: 2\n", &[("a: 1\n%b: 2\n", 0, 0)]),
+            ("\n\n# c\na: 1\n---\n", &[("\n\n# c\na: 1\n", 0, 0)]),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<_> = split(text).into_iter().map(|d| (d.text, d.offset, d.line)).collect();
+            assert_eq!(found, *expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn nothing_is_no_document() {
-        assert_eq!(split(""), []);
-        assert_eq!(split("# only\n\n---\n# comments\n"), []);
     }
 }

@@ -1,122 +1,89 @@
-//! Where in a document's bytes a path stands, also inside YAML that a string holds.
-
-use granit_parser::ScalarStyle;
+//! Bytes of a document that a path means, also where it leads into YAML held in a string.
 
 use crate::engine::{
     limits,
     node::Path,
-    yaml::tree::{self, Kind, Tree},
+    yaml::{
+        Located,
+        embedded::Positions,
+        lines::{bom_len, cut, line_end},
+        tree::{Kind, Style, Tree, parse},
+    },
 };
 
-/// Bytes in a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A range of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     pub start: usize,
     pub end: usize,
 }
 
-/// The bytes that a path points at: of an entry its key and the first line of its value, of an item the item. Where the
-/// path does not exist, the nearest thing above it. None where the text cannot be read.
+/// What to point at for a path: a value that fits on a line, else its key, else its first line. What does not exist is
+/// shown at its nearest ancestor. None where the text is not YAML.
 pub fn locate(text: &str, path: &Path) -> Option<Span> {
-    locate_within(text, path, limits::EMBEDDED_DEPTH)
+    parse(text).ok().map(|tree| within(&tree, path, limits::EMBEDDED_DEPTH))
 }
 
-fn locate_within(text: &str, path: &Path, depth: usize) -> Option<Span> {
-    let tree = tree::parse(text).ok()?;
+/// Line and column from 1, the column in characters; a byte order mark is none.
+pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let before = cut(text, bom_len(text).min(at), at);
+    let line_feeds = memchr::memchr_iter(b'\n', before.as_bytes()).count();
+    let returns = memchr::memchr_iter(b'\r', before.as_bytes())
+        .filter(|brk| before.as_bytes().get(brk + 1) != Some(&b'\n'))
+        .count();
+    // A `\r` at the very end is half of a line break, unless it stands alone.
+    let half = usize::from(before.ends_with('\r') && text.as_bytes().get(at) == Some(&b'\n'));
+    let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+    if half == 1 {
+        let line = before.strip_suffix('\r').unwrap_or(before).rsplit(['\n', '\r']).next().unwrap_or_default();
+        return (line_feeds + returns, line.chars().count() + 1);
+    }
+    (line_feeds + returns + 1, line.chars().count() + 1)
+}
+
+// === impl Span ===
+
+impl Span {
+    pub const fn is_empty(&self) -> bool {
+        self.start >= self.end
+    }
+
+    pub const fn contains(&self, other: &Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+}
+
+fn within(tree: &Tree, path: &Path, depth: usize) -> Span {
     let (outer, inner) = path.split_at_yaml();
-    let located = tree.locate(&outer);
-    let here = shown(text, &tree, located);
-    let Some(inner) = inner.filter(|_| located.exact && depth > 0) else { return Some(here) };
-    let node = tree.node(located.node)?;
-    let Kind::Scalar { value, style, .. } = &node.kind else { return Some(here) };
-    let Some(found) = locate_within(value, &inner, depth - 1) else { return Some(here) };
-    let outside = |offset| outer_offset(text, node.start..node.end, value, *style, offset);
-    match (outside(found.start), outside(found.end)) {
-        (Some(start), Some(end)) if start <= end => Some(Span { start, end }),
-        _ => Some(here),
-    }
+    let found = tree.locate(&outer);
+    let whole = best(tree, &found);
+    let Some(inner) = inner.filter(|_| found.exact && depth > 0) else { return whole };
+    let Some((text, _)) = tree.scalar(found.node) else { return whole };
+    let Ok(inner_tree) = parse(text) else { return whole };
+    let span = within(&inner_tree, &inner, depth - 1);
+    Positions::of(tree, found.node).map_or(whole, |positions| positions.outward(span))
 }
 
-/// What to underline: a scalar with its key, a collection's key alone.
-fn shown(text: &str, tree: &Tree, located: tree::Located) -> Span {
-    let Some(node) = tree.node(located.node) else { return Span { start: 0, end: 0 } };
-    let key = located.key.and_then(|key| tree.node(key));
-    let scalar = matches!(node.kind, Kind::Scalar { .. });
-    let span = match key {
-        // An aliased value stands elsewhere: the key is what is here.
-        Some(key) if located.exact && scalar && node.start >= key.end => (key.start, node.end),
-        Some(key) => (key.start, key.end),
-        None if located.exact && scalar => (node.start, node.end),
-        None => (node.start, node.end),
+/// One line of what was found, the more telling the better.
+fn best(tree: &Tree, found: &Located) -> Span {
+    let text = tree.text();
+    let node = tree.node(found.node);
+    let one_line = line_end(text, node.span.start) >= node.span.end;
+    let telling = match &node.kind {
+        Kind::Scalar { style: Style::Literal | Style::Folded, .. } => false,
+        Kind::Scalar { .. } | Kind::Alias(_) => one_line,
+        Kind::Sequence { flow, .. } | Kind::Mapping { flow, .. } => one_line && *flow,
     };
-    let (start, end) = span;
-    // One line is enough to show where.
-    let line_end = text.get(start..end).and_then(|text| text.find('\n')).map_or(end, |line| start + line);
-    Span { start, end: line_end.max(start) }
-}
-
-/// The byte in the document that a byte of a scalar's value comes from.
-fn outer_offset(
-    text: &str,
-    node: std::ops::Range<usize>,
-    value: &str,
-    style: ScalarStyle,
-    offset: usize,
-) -> Option<usize> {
-    let source = text.get(node.clone())?;
-    match style {
-        ScalarStyle::Literal => {
-            // Inner line k is outer line k without its indentation; the span begins behind that of the first line.
-            let before = value.get(..offset)?;
-            let line = before.matches('\n').count();
-            let column = offset - before.rfind('\n').map_or(0, |at| at + 1);
-            let mut at = 0;
-            let mut lines = source.split_inclusive('\n');
-            for _ in 0..line {
-                at += lines.next()?.len();
-            }
-            let outer = lines.next().unwrap_or_default();
-            let inner = value.get(offset - column..)?.lines().next().unwrap_or_default();
-            let outer_text = outer.trim_end_matches(['\r', '\n']);
-            let indentation = if line == 0 { 0 } else { outer_text.len().saturating_sub(inner.len()) };
-            Some(node.start + at + indentation + column)
-        }
-        ScalarStyle::DoubleQuoted => escaped_offset(source, value, offset).map(|at| node.start + at),
-        ScalarStyle::SingleQuoted if !source.contains('\n') => {
-            let quotes = value.get(..offset)?.matches('\'').count();
-            Some(node.start + 1 + offset + quotes)
-        }
-        ScalarStyle::Plain if !source.contains('\n') => Some(node.start + offset),
-        _ => None,
+    match found.key {
+        _ if telling => node.span,
+        Some(key) => key,
+        None => Span { start: node.span.start, end: node.span.end.min(line_end(text, node.span.start)) },
     }
 }
 
-/// Walks the escapes of a double-quoted scalar on one line, as JSON writes them.
-fn escaped_offset(source: &str, value: &str, offset: usize) -> Option<usize> {
-    if source.contains('\n') {
-        return None;
-    }
-    let mut inner = 0;
-    let mut chars = source.char_indices().skip(1).peekable();
-    while let Some((at, c)) = chars.next() {
-        if inner >= offset {
-            return Some(at);
-        }
-        if c != '\\' {
-            inner += c.len_utf8();
-            continue;
-        }
-        let (_, escape) = chars.next()?;
-        let digits = match escape {
-            'x' => 2,
-            'u' => 4,
-            'U' => 8,
-            _ => 0,
-        };
-        for _ in 0..digits {
-            chars.next()?;
-        }
-        inner += value.get(inner..)?.chars().next().map_or(1, char::len_utf8);
-    }
-    Some(source.len())
-}
+#[cfg(test)]
+mod tests;
