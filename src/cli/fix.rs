@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: files are written here")]
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     io::Write,
     path::Path as FilePath,
@@ -17,10 +18,12 @@ use crate::{
     engine::{
         evaluate::evaluate,
         finding::{Change, Edit, Remedy},
+        limits,
         node::Path,
         policy::PolicySet,
         select::Door,
         subject::Subject,
+        verdict::{Judged, Verdict},
         view::View,
         yaml::{self, Dialect},
     },
@@ -105,22 +108,19 @@ pub fn fix(sources: &[Source], policies: &PolicySet, given: &Given, namespace: &
     let mut fixed = Fixed::default();
     let mut current: Vec<Source> = sources.to_vec();
     let mut declined: BTreeSet<String> = BTreeSet::new();
-    // Each round makes at least one edit or declines one for good; an object has few of them.
-    for _ in 0..crate::engine::limits::FIX_ROUNDS {
+    for _ in 0..limits::FIX_ROUNDS {
         let objects = manifests::read(&current, namespace, |_| {}).objects;
         let view = world::of(&objects, given);
+        let mut documents: BTreeMap<(usize, Reverse<usize>), Vec<&Manifest>> = BTreeMap::new();
+        for object in &objects {
+            // An edit shifts what follows, so a file's documents are taken from its end.
+            documents.entry((object.source, Reverse(object.document.start))).or_default().push(object);
+        }
+        let judge = |manifest: &Manifest| judged(manifest, policies, &view, now);
         let mut changed = false;
-        let mut seen = BTreeSet::new();
-        for manifest in &objects {
-            // Edits shift what follows in a document: one object of each a round, documents from the end of the file.
-            if !seen.insert((manifest.source, manifest.document.start)) {
-                continue;
-            }
-            changed |=
-                fix_document(&mut current, manifest, &objects, policies, &view, now, &mut declined, &mut fixed.titles);
-            if changed {
-                break;
-            }
+        for ((source, _), objects) in documents {
+            let Some(source) = current.get_mut(source) else { continue };
+            changed |= fix_document(source, &objects, judge, &mut declined, &mut fixed.titles);
         }
         if !changed {
             break;
@@ -149,26 +149,22 @@ pub fn within(within: &Path, changes: &[Change]) -> Vec<Change> {
     changes.iter().map(one).collect()
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of `fix`, split off to be read on its own")]
+/// Makes the edits of one document's objects; whether anything changed.
 fn fix_document(
-    current: &mut [Source],
-    manifest: &Manifest,
-    objects: &[Manifest],
-    policies: &PolicySet,
-    view: &View,
-    now: Timestamp,
+    source: &mut Source,
+    objects: &[&Manifest],
+    judge: impl Fn(&Manifest) -> Verdict,
     declined: &mut BTreeSet<String>,
     titles: &mut Vec<String>,
 ) -> bool {
-    let Some(source) = current.get_mut(manifest.source) else { return false };
-    let here = |other: &&Manifest| other.source == manifest.source && other.document == manifest.document;
-    let mut text = source.text.get(manifest.document.clone()).unwrap_or_default().to_owned();
-    let before = text.clone();
+    let Some(range) = objects.first().map(|object| object.document.clone()) else { return false };
+    let before = source.text.get(range.clone()).unwrap_or_default().to_owned();
+    let mut text = before.clone();
     let mut changes: Vec<Change> = Vec::new();
-    for object in objects.iter().filter(here) {
-        for edit in edits(object, policies, view, now) {
+    for object in objects {
+        for edit in edits(judge(object)) {
             let mut with = changes.clone();
-            with.extend(self::within(&object.within, &edit.changes));
+            with.extend(within(&object.within, &edit.changes));
             let place = format!("{}: {}: {}", source.name, object.key, edit.title);
             match yaml::edit::apply(&before, &with, Dialect::Kubernetes) {
                 Ok(edited) if edited == text => {}
@@ -189,21 +185,20 @@ fn fix_document(
         return false;
     }
     let mut whole = source.text.to_string();
-    whole.replace_range(manifest.document.clone(), &text);
+    whole.replace_range(range, &text);
     source.text = whole.into();
     true
 }
 
-fn edits(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> Vec<Edit> {
-    let verdict = judged(manifest, policies, view, now);
-    let edit = |judged: crate::engine::verdict::Judged| match judged.finding.remedy {
+fn edits(verdict: Verdict) -> Vec<Edit> {
+    let edit = |judged: Judged| match judged.finding.remedy {
         Some(Remedy::Edit(edit)) => Some(edit),
         _ => None,
     };
     verdict.judged.into_iter().filter_map(edit).collect()
 }
 
-fn judged(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> crate::engine::verdict::Verdict {
+fn judged(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> Verdict {
     let attributes = manifest.attributes();
     let selection = policies.select(Door::Files, &attributes);
     let subject = Subject::of(attributes, manifest.object.clone(), Value::Null);
@@ -236,7 +231,12 @@ fn add_objects(current: &mut Vec<Source>, wanted: &[(usize, Value)], titles: &mu
         } else {
             FilePath::new(&needs).with_file_name(GRANTS).display().to_string()
         };
-        let manifest = yaml::emit(object);
+        // In files it is its owner's: the label says that the controller made it.
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("labels");
+        }
+        let manifest = yaml::emit(&object);
         let text = |key: &str| object.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         titles.push(format!(
             "{name}: adds {} `{}/{}`",

@@ -95,5 +95,5 @@ pub const STREAMS: u32 = 128;
 /// Bytes of a certificate or key file: a chain of ten certificates is about 20 KB.
 pub const PEM_BYTES: u64 = 1024 * 1024;
 
-/// Rounds of `fix`, each of which changes one document: more than any folder has documents to mend.
-pub const FIX_ROUNDS: usize = 100_000;
+/// Rounds of `fix`: what has to wait for another edit is made in a later one, and few have to wait twice.
+pub const FIX_ROUNDS: usize = 16;
