@@ -8,5 +8,6 @@
     reason = "a test's panic is its report, and a test is an edge"
 )]
 
+mod readme;
 #[cfg(feature = "server")]
 mod tls;
