@@ -1,6 +1,8 @@
 //! What can be said on the command line. One setting, one place: flag, else `PORTCULLIS_*`, else default.
 
-use std::{net::SocketAddr, path::PathBuf};
+#[cfg(feature = "server")]
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -66,7 +66,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     progress.done();
     report.summary.files = sources.len();
     if not_objects > 0 {
-        report.summary.skipped.insert("documents without `kind`".to_owned(), not_objects);
+        report.summary.skipped.insert("without `apiVersion` or `kind`".to_owned(), not_objects);
     }
     // Spans of refused policies point into the policies' own files.
     let first_policy_source = sources.len();
@@ -175,18 +175,27 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source) -> bool {
 }
 
 fn repeated(sources: &[Source], objects: &[Manifest]) -> Vec<String> {
-    let mut places: BTreeMap<(&ObjectKey, &str), Vec<String>> = BTreeMap::new();
+    let mut places: BTreeMap<(&ObjectKey, &str), Vec<&Manifest>> = BTreeMap::new();
     for manifest in objects.iter().filter(|manifest| !manifest.key.name.is_empty()) {
-        let Some(source) = sources.get(manifest.source) else { continue };
-        let before = source.text.get(..manifest.span(source, &crate::engine::node::Path::root()).start);
-        let line = before.unwrap_or_default().matches('\n').count() + 1;
-        places
-            .entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0))
-            .or_default()
-            .push(format!("{}:{line}", source.name));
+        places.entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0)).or_default().push(manifest);
     }
-    let twice = places.into_iter().filter(|(_, places)| places.len() > 1);
-    twice.map(|((key, _), places)| format!("{key} in {}", places.join(" and "))).collect()
+    places.retain(|_, manifests| manifests.len() > 1);
+    let mut newlines: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut place = |manifest: &Manifest| {
+        let source = sources.get(manifest.source)?;
+        let newlines = newlines
+            .entry(manifest.source)
+            .or_insert_with(|| memchr::memchr_iter(b'\n', source.text.as_bytes()).collect());
+        let line = newlines.partition_point(|newline| *newline < manifest.bytes.start) + 1;
+        Some(format!("{}:{line}", source.name))
+    };
+    places
+        .into_iter()
+        .map(|((key, _), manifests)| {
+            let places: Vec<_> = manifests.into_iter().filter_map(&mut place).collect();
+            format!("{key} in {}", places.join(" and "))
+        })
+        .collect()
 }
 
 fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The objects in a file: several documents, Lists, `kubectl get -o json`; what is no object is counted or refused.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::{
         kinds,
         node::{Node, Path},
         subject::{Attributes, ObjectKey, Operation},
-        yaml::{self, Dialect},
+        yaml::{self, Dialect, tree::Tree},
     },
     files::{Refusal, Source},
 };
@@ -23,6 +23,8 @@ pub struct Manifest {
     pub document: Range<usize>,
     /// Where in the document: `items[3]` in a List, else the root.
     pub within: Path,
+    /// Its own bytes in the source's text.
+    pub bytes: Range<usize>,
     pub api_version: String,
     /// The plural, for kinds that are known.
     pub resource: Option<&'static str>,
@@ -59,9 +61,10 @@ fn read_document(
     default_namespace: &str,
 ) {
     let range = document.offset..document.offset + document.text.len();
-    let parsed = yaml::tree::parse(document.text).and_then(|tree| tree.value(Dialect::Kubernetes));
-    let value = match parsed {
-        Ok(value) => value,
+    let parsed =
+        yaml::tree::parse(document.text).and_then(|tree| tree.value(Dialect::Kubernetes).map(|value| (tree, value)));
+    let (tree, value) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             let at = range.start + error.offset.min(document.text.len());
             manifests.refusals.push(refusal(source, index, document.text, range.start, at, &error.message));
@@ -72,17 +75,18 @@ fn read_document(
         manifests.refusals.push(template(source, index, range.start + at));
         return;
     }
-    push(manifests, index, &range, Path::root(), value, default_namespace);
+    let document = Parsed { source: index, range, tree };
+    push(manifests, &document, Path::root(), value, default_namespace);
 }
 
-fn push(
-    manifests: &mut Manifests,
+/// A document that was read, while its objects are taken out of it.
+struct Parsed {
     source: usize,
-    document: &Range<usize>,
-    within: Path,
-    value: Value,
-    default_namespace: &str,
-) {
+    range: Range<usize>,
+    tree: Tree,
+}
+
+fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value, default_namespace: &str) {
     let node = Node::root(&value);
     let (api_version, kind) = (node.get("apiVersion").text(), node.get("kind").text());
     if kind.ends_with("List") && node.get("items").value().is_some_and(Value::is_array) {
@@ -98,7 +102,7 @@ fn push(
                     item.entry("kind").or_insert_with(|| item_kind.clone().into());
                     item.entry("apiVersion").or_insert_with(|| api_version.clone().into());
                 }
-                push(manifests, source, document, path.index(index), item, default_namespace);
+                push(manifests, document, path.index(index), item, default_namespace);
             }
         }
         return;
@@ -121,10 +125,13 @@ fn push(
         (true, "") => default_namespace,
         (true, namespace) => namespace,
     };
+    let start = document.range.start;
+    let node = document.tree.node(document.tree.locate(&within).node);
     manifests.objects.push(Manifest {
-        source,
-        document: document.clone(),
+        source: document.source,
+        document: document.range.clone(),
         within,
+        bytes: start + node.start..start + node.end,
         api_version: api_version.to_owned(),
         resource: known.map(|kind| kind.resource),
         key: ObjectKey::new(group, kind, namespace, name),
@@ -152,11 +159,35 @@ impl Manifest {
 
     /// The bytes in its source that a path of the object points at, or those of the nearest thing above it.
     pub fn span(&self, source: &Source, path: &Path) -> Range<usize> {
-        let text = source.text.get(self.document.clone()).unwrap_or_default();
-        match yaml::spans::locate(text, &self.within.join(path)) {
-            Some(span) => self.document.start + span.start..self.document.start + span.end,
-            None => self.document.start..self.document.start,
+        let in_document = || {
+            let text = source.text.get(self.document.clone()).unwrap_or_default();
+            let span = yaml::spans::locate(text, &self.within.join(path));
+            span.map_or(self.document.start..self.document.start, |span| {
+                self.document.start + span.start..self.document.start + span.end
+            })
+        };
+        self.alone(source)
+            .and_then(|(text, start)| {
+                let span = yaml::spans::locate(&text, path)?;
+                Some(start + span.start..start + span.end)
+            })
+            .unwrap_or_else(in_document)
+    }
+
+    /// An item of a List as a document of its own, and the byte at which it begins: a List of thousands must not be read
+    /// as a whole for each thing that is said of one item. None where there is no List, or the item is not to be had alone.
+    fn alone<'s>(&self, source: &'s Source) -> Option<(Cow<'s, str>, usize)> {
+        if self.within.segments().is_empty() {
+            return None;
         }
+        let item = source.text.get(self.bytes.clone())?;
+        if item.starts_with('{') {
+            return Some((Cow::Borrowed(item), self.bytes.start));
+        }
+        // Its first line stands behind a dash, its others below that line.
+        let line = source.text.get(..self.bytes.start)?.rfind('\n').map_or(0, |at| at + 1).max(self.document.start);
+        let indentation = " ".repeat(self.bytes.start - line);
+        Some((Cow::Owned(indentation + item), line))
     }
 }
 

@@ -28,7 +28,8 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<Refusal>) {
             }
             continue;
         }
-        let named = path.is_file();
+        // What is named is read, whatever it is called or is: `<(helm template .)` is a pipe. In a folder only files are.
+        let named = !path.is_dir();
         for entry in
             walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible)
         {
@@ -40,10 +41,10 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<Refusal>) {
                     continue;
                 }
             };
-            if entry.file_type().is_dir() || !(named || has_extension(entry.path())) {
+            if !(named || entry.file_type().is_file() && has_extension(entry.path())) {
                 continue;
             }
-            match std::fs::File::open(entry.path()).map_err(|error| io_words(Some(error))).and_then(read_bounded) {
+            match std::fs::File::open(entry.path()).map_err(|error| io_words(Some(error))).and_then(read_file) {
                 Ok(text) => sources.push(Source { name: shown(entry.path()), text: text.into() }),
                 Err(message) => refuse(entry.path(), message, None),
             }
@@ -69,23 +70,43 @@ fn has_extension(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| EXTENSIONS.contains(&extension))
 }
 
+/// A file that says that it is too large is not read at all.
+fn read_file(file: std::fs::File) -> Result<String, String> {
+    if file.metadata().is_ok_and(|metadata| metadata.len() > limits::FILE_BYTES) {
+        Err(too_large())
+    } else {
+        read_bounded(file)
+    }
+}
+
 /// The text, if it is text and not too much of it.
 fn read_bounded(reader: impl Read) -> Result<String, String> {
     let mut bytes = Vec::new();
     reader.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| io_words(Some(error)))?;
     if bytes.len() as u64 > limits::FILE_BYTES {
-        return Err(format!("it is larger than {} MiB", limits::FILE_BYTES / 1024 / 1024));
+        return Err(too_large());
     }
     // What Windows editors write; PowerShell's `>` does too.
-    if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
-        let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-        return String::from_utf16(&units).map_err(|_| "it is not text: UTF-16 that cannot be read".to_owned());
+    for (mark, unit) in [([0xFF, 0xFE], u16::from_le_bytes as fn([u8; 2]) -> u16), ([0xFE, 0xFF], u16::from_be_bytes)] {
+        if let Some(rest) = bytes.strip_prefix(&mark) {
+            let units: Vec<u16> = rest.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
+            return String::from_utf16(&units).map_err(|_| "it is not text: UTF-16 that cannot be read".to_owned());
+        }
     }
     if memchr::memchr(0, &bytes).is_some() {
         return Err("it is not text: it holds zero bytes".to_owned());
     }
-    String::from_utf8(bytes)
-        .map_err(|error| format!("it is not UTF-8: byte {} cannot be read", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        let read = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        format!(
+            "it is not UTF-8: line {} holds bytes that are no characters",
+            memchr::memchr_iter(b'\n', read).count() + 1
+        )
+    })
+}
+
+fn too_large() -> String {
+    format!("it is larger than {} MiB", limits::FILE_BYTES / 1024 / 1024)
 }
 
 fn io_words(error: Option<std::io::Error>) -> String {

@@ -1,9 +1,10 @@
 //! Policies from files: a wrong one is refused with its line and with what would be right.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use crate::{
     engine::{
+        node::Path,
         policy::{PolicySet, compile, shipped},
         yaml::{self, Dialect},
     },
@@ -30,7 +31,7 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     let mut policies: Vec<crate::engine::policy::Policy> = Vec::new();
     for (index, source) in loaded.sources.iter().enumerate() {
         for document in yaml::documents::split(&source.text) {
-            let refuse = |at: std::ops::Range<usize>, message: String| Refusal {
+            let refuse = |at: Range<usize>, message: String| Refusal {
                 file: source.name.clone(),
                 span: Some((index, document.offset + at.start..document.offset + at.end)),
                 message,
@@ -49,13 +50,11 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
             match compile::compile(&value) {
                 Ok(policy) if policies.iter().any(|known| known.name == policy.name) => {
                     let message = format!("there are two policies named `{}`", policy.name);
-                    loaded.refusals.push(refuse(0..0, message));
+                    loaded.refusals.push(refuse(span(document.text, &Path::of(&["metadata", "name"])), message));
                 }
                 Ok(policy) => policies.push(policy),
                 Err(error) => {
-                    let span =
-                        yaml::spans::locate(document.text, &error.path).map_or(0..0, |span| span.start..span.end);
-                    loaded.refusals.push(refuse(span, error.message));
+                    loaded.refusals.push(refuse(span(document.text, &error.path), error.message));
                 }
             }
         }
@@ -74,4 +73,8 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     }
     loaded.policies = PolicySet::new(policies);
     loaded
+}
+
+fn span(text: &str, path: &Path) -> Range<usize> {
+    yaml::spans::locate(text, path).map_or(0..0, |span| span.start..span.end)
 }
