@@ -131,7 +131,7 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
         source: document.source,
         document: document.range.clone(),
         within,
-        bytes: start + node.start..start + node.end,
+        bytes: start + node.span.start..start + node.span.end,
         api_version: api_version.to_owned(),
         resource: known.map(|kind| kind.resource),
         key: ObjectKey::new(group, kind, namespace, name),
