@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn finds_documents_and_where_they_stand() {
-        let cases: &[(&str, &[(&str, usize, usize)])] = &[
+        type Parts = &'static [(&'static str, usize, usize)];
+        let cases: &[(&str, Parts)] = &[
             ("", &[]),
             ("# nothing\n\n", &[]),
             ("---\n---\n# no\n---\n", &[]),

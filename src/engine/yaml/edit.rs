@@ -20,7 +20,10 @@ use self::{
 use crate::engine::{
     finding::Change,
     limits,
-    yaml::{Dialect, tree},
+    yaml::{
+        Dialect,
+        tree::{self, Kind},
+    },
 };
 
 /// The text cannot be changed this way without a risk of changing something else.
@@ -61,21 +64,30 @@ fn apply_plan(text: &str, plan: &Plan, dialect: Dialect, embedded: usize) -> Res
         return Ok(Edited { text: text.to_owned(), splices: Vec::new() });
     }
     let mut first_refusal = None;
+    let mut tried: Vec<Vec<Splice>> = Vec::new();
     for strategy in Strategy::ALL {
-        let attempt = Walk::splices(&tree, plan, &before, strategy, embedded).and_then(|splices| {
-            let edited = Edited { text: splice::apply(text, &splices), splices };
-            let after = tree::parse(&edited.text).and_then(|tree| tree.value(dialect));
-            match after {
-                Ok(after) if same(&after, &wanted) => Ok(edited),
-                _ => Err(CannotEdit::because("the text is written in a way in which this change would change more")),
+        let splices = match Walk::splices(&tree, plan, &before, strategy, embedded) {
+            Ok(splices) if tried.contains(&splices) => continue,
+            Ok(splices) => splices,
+            Err(refusal) => {
+                first_refusal = first_refusal.or(Some(refusal));
+                continue;
             }
-        });
-        match attempt {
-            Ok(edited) => return Ok(edited),
-            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+        };
+        let edited = splice::apply(text, &splices);
+        let after = tree::parse(&edited).and_then(|tree| tree.value(dialect));
+        if after.is_ok_and(|after| same(&after, &wanted)) {
+            return Ok(Edited { text: edited, splices });
         }
+        tried.push(splices);
     }
-    Err(first_refusal.unwrap_or_else(|| CannotEdit::because("no way to write this change")))
+    Err(first_refusal.unwrap_or_else(|| {
+        CannotEdit::because(if tree.ids().any(|id| matches!(tree.node(id).kind, Kind::Alias(_))) {
+            "another place shares this part by an alias and would change with it"
+        } else {
+            "the text is written in a way in which this change would change more"
+        })
+    }))
 }
 
 /// Equality in which 1 and 1.0 are one number.

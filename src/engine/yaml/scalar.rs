@@ -43,7 +43,7 @@ pub(super) fn tagged(text: &str, tag: &str, dialect: Dialect) -> Option<Value> {
 /// Whether a plain scalar of this text is a string to every reader, also to one that knows timestamps and base 60.
 pub(super) fn is_string_everywhere(text: &str) -> bool {
     let year = text.bytes().take_while(u8::is_ascii_digit).count();
-    let is_date = year == 4 && text.bytes().nth(4) == Some(b'-');
+    let is_date = year == 4 && text.as_bytes().get(4) == Some(&b'-');
     let is_base_60 = text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || b":-+_".contains(&byte));
     let is_infinite = matches!(text.trim_start_matches(['+', '-']).to_ascii_lowercase().as_str(), ".inf" | ".nan");
     let reads_as_string = |dialect| resolve(text, dialect).is_string();

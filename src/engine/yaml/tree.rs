@@ -1,6 +1,7 @@
 //! A document as a tree of nodes that know where they stand in the text.
 
 mod build;
+mod refuse;
 
 use crate::engine::yaml::{YamlError, spans::Span};
 

@@ -11,28 +11,20 @@ pub(super) struct Splice {
     pub(super) text: String,
 }
 
-/// Sorts and dedupes; unites deletions. Insertions at one place come in the order in which they are given.
+/// Sorts and dedupes; unites deletions that overlap. Insertions at one place come in the order in which they are given.
 pub(super) fn settle(text: &str, splices: Vec<Splice>) -> Result<Vec<Splice>, CannotEdit> {
-    let (mut deletions, mut others): (Vec<_>, Vec<_>) = splices.into_iter().partition(|splice| splice.text.is_empty());
+    let (mut deletions, mut all): (Vec<_>, Vec<_>) = splices.into_iter().partition(|splice| splice.text.is_empty());
     deletions.sort_by_key(|splice| (splice.start, splice.end));
     let mut united: Vec<Splice> = Vec::new();
     for next in deletions.into_iter().filter(|splice| splice.start < splice.end) {
         match united.last_mut() {
-            Some(last) if next.start <= last.end => last.end = last.end.max(next.end),
+            Some(last) if next.start < last.end => last.end = last.end.max(next.end),
             _ => united.push(next),
         }
     }
-    // A text without a line break at its end shall not get one because its last lines go.
-    if let Some(last) = united.last_mut()
-        && last.end == text.len()
-        && before_break(text, text.len()) == text.len()
-        && last.start == line_start(text, last.start)
-    {
-        last.start = before_break(text, last.start);
-    }
-    others.sort_by_key(|splice| splice.start);
-    others.dedup();
-    let mut all = others;
+    all.sort_by_key(|splice| splice.start);
+    all.dedup();
+    keep_open_end(text, &mut united, &all);
     all.extend(united);
     all.sort_by_key(|splice| (splice.start, splice.end));
     let overlaps = all.iter().zip(all.iter().skip(1)).any(|(first, second)| second.start < first.end);
@@ -40,6 +32,28 @@ pub(super) fn settle(text: &str, splices: Vec<Splice>) -> Result<Vec<Splice>, Ca
         return Err(CannotEdit::because("two changes concern the same part of the text"));
     }
     Ok(all)
+}
+
+/// A text without a line break at its end shall not get one because its last lines go.
+fn keep_open_end(text: &str, deletions: &mut [Splice], insertions: &[Splice]) {
+    if before_break(text, text.len()) != text.len() {
+        return;
+    }
+    let mut start = text.len();
+    let mut first = None;
+    for deletion in deletions.iter_mut().rev() {
+        if deletion.end != start || (first.is_some() && insertions.iter().any(|insertion| insertion.start == start)) {
+            break;
+        }
+        start = deletion.start;
+        first = Some(deletion);
+    }
+    if let Some(first) = first
+        && start == line_start(text, start)
+        && insertions.iter().all(|insertion| insertion.start != start)
+    {
+        first.start = before_break(text, start);
+    }
 }
 
 pub(super) fn apply(text: &str, splices: &[Splice]) -> String {

@@ -7,14 +7,17 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle, Tag};
 
-use super::{Entry, Item, Kind, Node, NodeId, Style, Tree};
+use super::{
+    Entry, Item, Kind, Node, NodeId, Style, Tree,
+    refuse::{refuse_control_characters, refuse_duplicates},
+};
 use crate::engine::{
     limits,
     yaml::{
         YamlError,
         error::too_deep,
         lines::{before_break, bom_len, byte, column, cut, is_blank, line_end, line_start, skip_trivia},
-        spans::{Span, line_column},
+        spans::Span,
     },
 };
 
@@ -90,7 +93,7 @@ impl Builder<'_> {
                 let node = self.scalar(value, style, &properties, span, indent);
                 self.cursor = node.span.end;
                 let id = self.add(node, anchor)?;
-                self.place(id)?;
+                self.place(id);
             }
             Event::SequenceStart(style, anchor, tag) => {
                 self.open(Contents::Items(Vec::new()), style, span, anchor, tag.as_ref())?;
@@ -110,7 +113,7 @@ impl Builder<'_> {
                 }
                 self.cursor = span.end;
                 let id = self.add(node(Kind::Alias(target), span, &properties), 0)?;
-                self.place(id)?;
+                self.place(id);
             }
             _ => {}
         }
@@ -191,7 +194,13 @@ impl Builder<'_> {
                 let indent = indent.unwrap_or_else(|| column(self.text, span.start));
                 let start = skip_trivia(self.text, properties.end);
                 let end = self.block_scalar_end(start, span, indent);
-                node(Kind::Scalar { value: value.into_owned(), style, indent }, Span { start, end }, properties)
+                let mut value = value.into_owned();
+                // go-yaml makes no line break where the text ends without one.
+                if span.end == self.text.len() && before_break(self.text, span.end) == span.end && value.ends_with('\n')
+                {
+                    value.pop();
+                }
+                node(Kind::Scalar { value, style, indent }, Span { start, end }, properties)
             }
             _ => plain(value.into_owned(), span),
         }
@@ -250,7 +259,7 @@ impl Builder<'_> {
         let kind = match frame.contents {
             Contents::Items(items) => Kind::Sequence { flow, items },
             Contents::Entries(entries, _) => {
-                self.refuse_duplicates(&entries)?;
+                refuse_duplicates(self.text, &self.nodes, &entries)?;
                 Kind::Mapping { flow, entries }
             }
         };
@@ -258,7 +267,8 @@ impl Builder<'_> {
             node.kind = kind;
             node.span.end = self.cursor;
         }
-        self.place(frame.node)
+        self.place(frame.node);
+        Ok(())
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<NodeId, YamlError> {
@@ -276,10 +286,10 @@ impl Builder<'_> {
     }
 
     /// Puts a node that is complete into what contains it.
-    fn place(&mut self, id: NodeId) -> Result<(), YamlError> {
+    fn place(&mut self, id: NodeId) {
         let Some(frame) = self.stack.last_mut() else {
             self.root = Some(id);
-            return Ok(());
+            return;
         };
         match &mut frame.contents {
             Contents::Items(items) => items.push(Item { start: frame.slot, node: id }),
@@ -287,25 +297,6 @@ impl Builder<'_> {
                 None => *waiting = Some((id, None)),
                 Some((key, colon)) => entries.push(Entry { start: frame.slot, key, colon, value: id }),
             },
-        }
-        Ok(())
-    }
-
-    fn refuse_duplicates(&self, entries: &[Entry]) -> Result<(), YamlError> {
-        let mut keys: Vec<(&str, usize)> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if let Some(Node { kind: Kind::Scalar { value, .. }, span, .. }) = self.nodes.get(entry.key.0) {
-                keys.push((value, span.start));
-            }
-        }
-        keys.sort_unstable();
-        let twice = keys.iter().zip(keys.iter().skip(1)).filter(|((first, _), (second, _))| first == second);
-        match twice.min_by_key(|(_, (_, at))| *at) {
-            Some(((key, first), (_, second))) => {
-                let (line, _) = line_column(self.text, *first);
-                Err(self.error(*second, format!("key `{key}` stands twice, first on line {line}")))
-            }
-            None => Ok(()),
         }
     }
 
@@ -343,20 +334,4 @@ fn property_len(text: &str, in_flow: bool) -> usize {
         }
     };
     text.find(ends).map_or(text.len(), |end| end + usize::from(verbatim))
-}
-
-/// What YAML calls non-printable (1.2.2, 5.1), which go-yaml refuses too.
-fn refuse_control_characters(text: &str) -> Result<(), YamlError> {
-    let is_bad = |c: char| {
-        matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}')
-            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-    };
-    let skip = bom_len(text);
-    match text.get(skip..).unwrap_or_default().char_indices().find(|(_, c)| is_bad(*c)) {
-        Some((at, c)) => {
-            let message = format!("the character U+{:04X} is not allowed in YAML", u32::from(c));
-            Err(YamlError::at(text, skip + at, message))
-        }
-        None => Ok(()),
-    }
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{Kind, parse};
@@ -29,6 +31,8 @@ fn reads_values() {
         ("- &a {x: 1}\n- &b {x: 2, z: 3}\n- <<: [*a, *b]\n", json!([{"x": 1}, {"x": 2, "z": 3}, {"x": 1, "z": 3}])),
         ("'<<': 1\n", json!({"<<": 1})),
         ("? a\n: b\n? c\n", json!({"a": "b", "c": null})),
+        ("a: |\n  x", json!({"a": "x"})),
+        ("a: >+\n  x\n\n", json!({"a": "x\n\n"})),
         ("{a, b: , c: [x: 1]}", json!({"a": null, "b": null, "c": [{"x": 1}]})),
         ("{\"a\":[1,2],\"b\":\"x\\ny\"}", json!({"a": [1, 2], "b": "x\ny"})),
         ("a: !!binary aGk=\nb: !custom x\n", json!({"a": "aGk=", "b": "x"})),
@@ -121,9 +125,9 @@ fn hostile_texts_are_refused_soon() {
     let mut chain = "a0: &a0 [x]\n".to_owned();
     for n in 1..200 {
         let items = format!("*a{}, ", n - 1).repeat(10);
-        bomb.push_str(&format!("a{n}: &a{n} [{items}]\n"));
-        merges.push_str(&format!("a{n}: &a{n} {{<<: [{items}]}}\n"));
-        chain.push_str(&format!("a{n}: &a{n} [*a{}]\n", n - 1));
+        writeln!(bomb, "a{n}: &a{n} [{items}]").unwrap();
+        writeln!(merges, "a{n}: &a{n} {{<<: [{items}]}}").unwrap();
+        writeln!(chain, "a{n}: &a{n} [*a{}]", n - 1).unwrap();
     }
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1_000_000), "*a,".repeat(1_000));
     for text in [bomb, merges, chain, long] {
