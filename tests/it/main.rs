@@ -10,4 +10,6 @@
 
 mod readme;
 #[cfg(feature = "server")]
+mod serve;
+#[cfg(feature = "server")]
 mod tls;

@@ -52,13 +52,13 @@ struct Server {
     let_go: Sender<()>,
 }
 
-struct Answered {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-struct Client(TlsStream<TcpStream>);
+pub(crate) struct Client(TlsStream<TcpStream>);
 
 impl Server {
     async fn start(settings: Settings, bounds: Bounds) -> Self {
@@ -121,7 +121,12 @@ impl Server {
 }
 
 impl Client {
-    async fn connect(address: SocketAddr, ca: &str, name: &str, protocols: &[&[u8]]) -> std::io::Result<Self> {
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        ca: &str,
+        name: &str,
+        protocols: &[&[u8]],
+    ) -> std::io::Result<Self> {
         Self::with(rustls::DEFAULT_VERSIONS, address, ca, name, protocols).await
     }
 
@@ -149,11 +154,20 @@ impl Client {
         let body = format!(
             r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u-1",{kind},"operation":"CREATE","object":{{"a":"{object}"}}}}}}"#
         );
+        self.send_body("/validate?timeout=10s", &body).await;
+    }
+
+    async fn send_body(&mut self, path: &str, body: &str) {
         let request = format!(
-            "POST /validate?timeout=10s HTTP/1.1\r\nhost: one.test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: one.test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         self.0.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answered {
+        self.send_body(path, body).await;
+        self.receive().await
     }
 
     async fn receive(&mut self) -> Answered {
