@@ -49,7 +49,7 @@ pub fn apply(text: &str, changes: &[Change], dialect: Dialect) -> Result<String,
 }
 
 /// What the changes make of a value: the meaning that [`apply`] keeps to. On an error the value is changed in part.
-pub fn apply_to_value(value: &mut Value, changes: &[Change], _dialect: Dialect) -> Result<(), CannotEdit> {
+pub fn apply_to_value(value: &mut Value, changes: &[Change]) -> Result<(), CannotEdit> {
     Plan::of(changes)?.apply(value, limits::EMBEDDED_DEPTH)
 }
 

@@ -19,9 +19,9 @@ use super::{
 use crate::engine::{
     finding::Change,
     node::{Path, Segment},
+    yaml::edit,
 };
 
-mod apply;
 mod obstacle;
 mod tame;
 
@@ -150,9 +150,9 @@ impl Plan {
             return;
         }
         let mut after = config.clone();
-        apply::apply(&mut after, &self.changes);
+        let applied = edit::apply_to_value(&mut after, &self.changes).is_ok();
         let violations = violations_in(&after, extent, image);
-        if !violations.is_empty() {
+        if !applied || !violations.is_empty() {
             self.changes.clear();
             self.treatments.values_mut().for_each(|treatment| *treatment = Treatment::Untouched);
             self.obstacles.push(Obstacle::WouldNotStart(violations));

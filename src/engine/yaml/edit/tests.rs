@@ -240,7 +240,7 @@ fn a_value_changes_as_the_text_does() {
     let text = if parse(text).is_ok() { text } else { "a: [x, y, z]\nb:\n  c: |\n    d: [1, 2]\n" };
     let changes = [remove("a[0]"), remove("a[2]"), set("a[3]", json!("w")), remove("b.c>d[0]")];
     let mut value = parse(text).unwrap().value(Collector).unwrap();
-    apply_to_value(&mut value, &changes, Collector).unwrap();
+    apply_to_value(&mut value, &changes).unwrap();
     assert_eq!(value, json!({"a": ["y", "w"], "b": {"c": "d: [2]\n"}}));
     let edited = apply(text, &changes, Collector).unwrap();
     assert_eq!(parse(&edited).unwrap().value(Collector).unwrap(), value);

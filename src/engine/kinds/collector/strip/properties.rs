@@ -7,10 +7,13 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::{Defined, Options, Plan, apply, plan};
-use crate::engine::kinds::collector::{
-    Image,
-    validity::{Starts, starts},
+use super::{Defined, Options, Plan, plan};
+use crate::engine::{
+    kinds::collector::{
+        Image,
+        validity::{Starts, starts},
+    },
+    yaml::{self, Dialect, edit},
 };
 
 const PIPELINES: [&str; 6] = ["traces", "traces/2", "metrics", "logs", " logs / 2", "profiles"];
@@ -108,12 +111,12 @@ fn image() -> impl Strategy<Value = Image> {
 
 fn apply_plan(config: &Value, plan: &Plan) -> Value {
     let mut after = config.clone();
-    apply::apply(&mut after, &plan.changes);
+    edit::apply_to_value(&mut after, &plan.changes).unwrap();
     after
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn stripping_is_safe(config in config(), image in image()) {
@@ -122,6 +125,12 @@ proptest! {
         let after = apply_plan(&config, &first);
         let second = plan(&after, image, Options::default());
 
+        // The same through text, in block and in flow style.
+        for text in [yaml::emit(&config), config.to_string()] {
+            let edited = edit::apply(&text, &first.changes, Dialect::Collector).unwrap();
+            let read = yaml::tree::parse(&edited).unwrap().value(Dialect::Collector).unwrap();
+            prop_assert_eq!(&read, &after, "{} became {}", text, edited);
+        }
         prop_assert_eq!(&second.changes, &[], "a second plan changes nothing: {} became {}", config, after);
         match before {
             Starts::Yes => prop_assert_eq!(starts(&after), Starts::Yes, "{} became {}", config, after),

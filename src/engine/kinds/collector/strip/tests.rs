@@ -34,7 +34,7 @@ fn stripped(config: &Value, image: &str) -> Value {
     let plan = plan_for(config, image);
     assert_eq!(plan.obstacles, [], "{config}");
     let mut after = config.clone();
-    apply::apply(&mut after, &plan.changes);
+    edit::apply_to_value(&mut after, &plan.changes).unwrap();
     let again = plan_for(&after, image);
     assert_eq!(again.changes, [], "a second plan changes nothing: {after}");
     after
@@ -414,7 +414,7 @@ fn a_definition_behind_an_expansion_is_not_tamed() {
     assert!(matches!(plan.obstacles.as_slice(), [Obstacle::Hidden { .. }]));
     assert_eq!(plan.treatments[&PipelineId::parse("traces").unwrap()], Treatment::Untouched);
     let mut after = config.clone();
-    apply::apply(&mut after, &plan.changes);
+    edit::apply_to_value(&mut after, &plan.changes).unwrap();
     assert_eq!(exporters(&after, "logs"), &json!(["debug/x"]), "the one that can be tamed is kept");
 }
 

@@ -136,7 +136,7 @@ proptest! {
             })
             .collect();
         let mut wanted = read;
-        if apply_to_value(&mut wanted, &changes, Dialect::Collector).is_err() {
+        if apply_to_value(&mut wanted, &changes).is_err() {
             return Ok(());
         }
         let edited = apply(&text, &changes, Dialect::Collector);
