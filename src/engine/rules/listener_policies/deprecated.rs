@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::codes::DEPRECATED;
 use crate::engine::{
-    finding::Finding,
+    finding::{Change, Finding, Remedy},
     kinds::{
         KGATEWAY,
         telemetry::{Telemetry, TelemetryKind},
     },
     node::Path,
     resolve,
-    rules::{Judge, suggest},
+    rules::{Judge, suggest, unknown_fields},
+    yaml::edit,
 };
 
 pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telemetry) -> Vec<Finding> {
@@ -52,8 +53,8 @@ pub(super) fn findings(judge: &Judge<'_>, kind: TelemetryKind, telemetry: &Telem
 
 /// The same settings as a ListenerPolicy: `spec` moves below `default.httpSettings`, the targets stay.
 fn replacement(judge: &Judge<'_>) -> Value {
-    let object = judge.subject.object();
-    let mut settings = object.get("spec").value().cloned().unwrap_or_default();
+    let object = as_stored(judge);
+    let mut settings = object.get("spec").cloned().unwrap_or_default();
     let mut spec = json!({});
     if let (Some(settings), Some(spec)) = (settings.as_object_mut(), spec.as_object_mut()) {
         for key in ["targetRefs", "targetSelectors"] {
@@ -75,4 +76,21 @@ fn replacement(judge: &Judge<'_>) -> Value {
         "metadata": { "name": judge.subject.key.name, "namespace": judge.subject.key.namespace },
         "spec": spec,
     })
+}
+
+/// The subject with fields that do not exist written as those that do, and without what has no such field.
+fn as_stored(judge: &Judge<'_>) -> Value {
+    let mut object = judge.subject.value().clone();
+    let mut changes = Vec::new();
+    for finding in (unknown_fields::RULE.run)(judge) {
+        match finding.remedy {
+            Some(Remedy::Edit(edit)) => changes.extend(edit.changes),
+            _ => changes.push(Change::Remove { path: finding.path }),
+        }
+    }
+    let mut stored = object.clone();
+    if edit::apply_to_value(&mut stored, &changes).is_ok() {
+        object = stored;
+    }
+    object
 }
