@@ -8,5 +8,10 @@
     reason = "a test's panic is its report, and a test is an edge"
 )]
 
+mod bad_input;
+mod bad_policies;
+mod binary;
+mod cli;
 #[cfg(feature = "server")]
 mod tls;
+mod walls;
