@@ -28,11 +28,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
-        Command::Completions { shell } => {
-            let mut command = <Cli as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());
-            Ok(Ended::Clean)
-        }
+        Command::Completions { shell } => complete(shell, &mut output::stdout()).or_else(closed_pipe),
     }
 }
 
@@ -46,6 +42,15 @@ fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<E
         },
     };
     writeln!(out, "{}", text.trim_end())?;
+    out.flush()?;
+    Ok(Ended::Clean)
+}
+
+fn complete(shell: clap_complete::Shell, out: &mut dyn Write) -> anyhow::Result<Ended> {
+    // `generate` panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "portcullis", &mut script);
+    out.write_all(&script)?;
     out.flush()?;
     Ok(Ended::Clean)
 }

@@ -57,6 +57,9 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     };
     let loaded = policies::load(&args.judging.policies);
     let (sources, mut refusals) = paths::read(&args.paths);
+    if sources.is_empty() && refusals.is_empty() {
+        return output::refuse(output::NO_FILES);
+    }
     let mut progress = Progress::new(sources.len());
     let Manifests { objects, not_objects, refusals: unread } =
         manifests::read(&sources, &args.judging.namespace, |done| progress.at(done));

@@ -59,6 +59,9 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
     };
     let loaded = policies::load(&args.judging.policies);
     let (sources, refusals) = paths::read(&args.paths);
+    if sources.is_empty() && refusals.is_empty() {
+        return output::refuse(output::NO_FILES);
+    }
     let mut unreadable = refusals;
     unreadable.extend(loaded.refusals);
     let read = manifests::read(&sources, &args.judging.namespace, |_| {});

@@ -4,6 +4,10 @@ use std::io::{IsTerminal, Write};
 
 use crate::cli::{args::Color, check::Ended};
 
+/// Said where the paths mean no file: a check that judged nothing must not look like one that found nothing.
+pub const NO_FILES: &str =
+    "there is nothing to read here: in a folder, files are read that end in `.yaml`, `.yml` or `.json`";
+
 /// Buffered standard output.
 pub fn stdout() -> std::io::BufWriter<std::io::StdoutLock<'static>> {
     std::io::BufWriter::new(std::io::stdout().lock())

@@ -7,14 +7,15 @@ pub const REVIEW_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of one file that `check` reads. A rendered cluster of several thousand objects is about 20 MB.
 pub const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Bytes of one YAML document. etcd stores at most 1.5 MiB of an object and the API server takes 3 MiB.
-pub const DOCUMENT_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one YAML document: one List of all objects of a large cluster, as `kubectl get -A -o json` prints it. An object
+/// alone has at most 3 MiB.
+pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Levels of nesting in a document, which is also serde_json's limit: deeper input would end on the stack.
 pub const DEPTH: usize = 100;
 
-/// Nodes of one YAML document as written. The largest CRD in the field has about 60,000.
-pub const NODES: usize = 1_000_000;
+/// Nodes of one YAML document as written: a List of [`DOCUMENT_BYTES`] has about as many.
+pub const NODES: usize = 2_000_000;
 
 /// Nodes of one YAML document after aliases are followed: a bomb of a few hundred bytes has billions.
 pub const EXPANDED_NODES: usize = 2_000_000;

@@ -208,7 +208,11 @@ fn template_in(value: &Value, text: &str) -> Option<usize> {
     value.get("kind")?;
     // A rendered ConfigMap may hold templates of its own, as dashboards do: only what names the object counts.
     let names = ["/metadata/name", "/metadata/namespace", "/kind", "/apiVersion"];
-    let braces = names.iter().filter_map(|pointer| value.pointer(pointer)?.as_str()).any(|text| text.contains("{{"));
+    // Without quotes, `{{ .Values.kind }}` is a mapping of a mapping.
+    let braces = names.iter().filter_map(|pointer| value.pointer(pointer)).any(|name| match name {
+        Value::String(text) => text.contains("{{"),
+        name => name.is_object(),
+    });
     braces.then(|| yaml::looks_like_helm_template(text)).flatten()
 }
 

@@ -8,8 +8,13 @@
     reason = "a test's panic is its report, and a test is an edge"
 )]
 
+mod bad_input;
+mod bad_policies;
+mod binary;
+mod cli;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
 mod tls;
+mod walls;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::tls::Client;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The process, its folder, and where it answers.
 struct Served {

@@ -199,6 +199,7 @@ fn path_of(path: &serde_path_to_error::Path) -> Path {
 /// serde says `unknown variant`, which is a word for programmers.
 fn plain_words(message: &str) -> String {
     message
+        .replace("invalid value: map, expected map with a single key", "a policy has exactly one rule, not several")
         .replace("unknown variant", "unknown value")
         .replace("invalid type: ", "wrong type: ")
         .replace("a sequence", "a list")

@@ -1,0 +1,295 @@
+//! What a user types, and what comes back: exit codes, formats, colours, explanations, cases.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::Stdio,
+};
+
+use tempfile::TempDir;
+
+use crate::binary::{FORMATS, finish, portcullis, project, run, run_with_input};
+
+const SETUPS: [&str; 4] = ["kgateway", "agentgateway", "krakend", "central-collector"];
+/// Errors and warnings.
+const BROKEN: &str = "examples/kgateway/broken";
+const GOOD: &str = "examples/kgateway/good";
+
+fn written(name: &str, text: &str) -> (TempDir, String) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    (folder, file)
+}
+
+#[test]
+fn good_examples_have_nothing_above_a_note() {
+    for setup in SETUPS {
+        let folder = format!("examples/{setup}/good");
+        for world in [&["--closed-world"][..], &[]] {
+            let ran = run(["check", "--fail-on", "warning", "--format", "json", &folder].iter().chain(world));
+            let report = ran.ends_with(0).json();
+            assert!(report["summary"]["judged"].as_u64() > Some(0), "{folder}");
+            let worse: Vec<_> =
+                report["findings"].as_array().unwrap().iter().filter(|finding| finding["level"] != "note").collect();
+            assert!(worse.is_empty(), "{folder}: {worse:?}");
+        }
+    }
+}
+
+#[test]
+fn broken_examples_have_findings_that_point_somewhere() {
+    for setup in SETUPS {
+        let folder = format!("examples/{setup}/broken");
+        let report = run(["check", "--closed-world", "--format", "json", &folder]).ends_with(1).json();
+        let findings = report["findings"].as_array().unwrap();
+        assert!(findings.iter().any(|finding| finding["level"] == "error"), "{folder}");
+        for finding in findings {
+            let number = |name: &str| finding[name].as_u64().unwrap_or_default();
+            assert!(number("line") > 0 && number("column") > 0, "{finding}");
+            assert!((number("endLine"), number("endColumn")) >= (number("line"), number("column")), "{finding}");
+            let text = fs::read_to_string(project(finding["file"].as_str().unwrap())).unwrap();
+            let line = text.lines().nth(usize::try_from(number("line")).unwrap() - 1);
+            assert!(line.is_some_and(|line| line.chars().count() as u64 + 1 >= number("column")), "{finding}");
+            assert!(!finding["policies"].as_array().unwrap().is_empty(), "{finding}");
+            assert!(["deny", "warn", "record"].contains(&finding["action"].as_str().unwrap()), "{finding}");
+        }
+    }
+}
+
+#[test]
+fn the_exit_code_says_how_bad_it_is() {
+    // The worst of the kgateway example is an error in a closed world; in an open one, what is not given is unknown.
+    let warnings = "examples/kgateway/broken/telemetry-shop.yaml";
+    for (args, code) in [
+        (vec!["--closed-world", BROKEN], 1),
+        (vec!["--closed-world", "--fail-on", "error", BROKEN], 1),
+        (vec!["--closed-world", "--fail-on", "never", BROKEN], 0),
+        (vec![warnings], 0),
+        (vec!["--fail-on", "error", warnings], 0),
+        (vec!["--fail-on", "warning", warnings], 1),
+        (vec!["--fail-on", "note", warnings], 1),
+        (vec!["--fail-on", "note", "--closed-world", GOOD], 0),
+        (vec!["no-such-file.yaml"], 2),
+        (vec!["--closed-world", "--fail-on", "never", BROKEN, "no-such-file.yaml"], 2),
+        (vec!["--fail-on", "panic", GOOD], 2),
+        (vec!["--format", "xml", GOOD], 2),
+        (vec!["--no-such-flag", GOOD], 2),
+        (vec!["--control-plane", "nginx=1.0", GOOD], 2),
+        (vec!["--control-plane", "kgateway=9.9.9.9", GOOD], 2),
+        (vec![], 2),
+    ] {
+        run(["check"].iter().chain(&args)).ends_with(code);
+    }
+    run(["no-such-command"]).ends_with(2);
+    run([""; 0]).ends_with(2);
+    run(["--help"]).ends_with(0).says("check");
+    run(["--version"]).ends_with(0).says(env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn standard_input_is_a_file_named_dash() {
+    let text = fs::read(project("examples/kgateway/broken/telemetry-shop.yaml")).unwrap();
+    let report = run_with_input(&["check", "-", "--format", "json"], &text).ends_with(0).json();
+    assert_eq!(report["findings"][0]["file"], "-");
+    run_with_input(&["check", "-", "--fail-on", "warning"], &text).ends_with(1).says("--> -:");
+    run_with_input(&["check", "-"], b"a: [").ends_with(2).says("--> -:1");
+    run_with_input(&["check", "-"], b"").ends_with(0);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_who_asks() {
+    let colored = |args: &[&str], no_color: bool| {
+        let mut command = portcullis();
+        command.args(["check", "--closed-world", BROKEN]).args(args);
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        finish(&mut command, b"").ends_with(1).out.contains('\u{1b}')
+    };
+    assert!(!colored(&[], false), "a pipe is no terminal");
+    assert!(!colored(&["--color", "never"], false));
+    assert!(!colored(&["--color", "auto"], true));
+    assert!(colored(&["--color", "always"], false));
+    assert!(colored(&["--color", "always"], true), "who asks on the command line means it");
+    for format in ["json", "sarif", "junit", "github"] {
+        assert!(!colored(&["--color", "always", "--format", format], false), "{format} is for machines");
+    }
+}
+
+#[test]
+fn every_format_tells_of_the_same_findings() {
+    let in_format = |format| run(["check", "--closed-world", "--format", format, BROKEN]).ends_with(1);
+    let json = in_format("json");
+    let report = json.json();
+    assert_eq!(report["version"], 1);
+    let findings = report["findings"].as_array().unwrap();
+    let codes = json.codes();
+    let of_level = |level: &str| findings.iter().filter(|finding| finding["level"] == level).count();
+    assert_eq!(report["summary"]["errors"].as_u64(), Some(of_level("error") as u64));
+    assert_eq!(report["summary"]["warnings"].as_u64(), Some(of_level("warning") as u64));
+
+    let sarif = in_format("sarif").json();
+    assert_eq!(sarif["version"], "2.1.0");
+    let sarif = &sarif["runs"][0];
+    let results = sarif["results"].as_array().unwrap();
+    let ids: Vec<_> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    assert_eq!(ids, codes);
+    let rules = sarif["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in results {
+        assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]), "{result}");
+        assert!(result["locations"][0]["physicalLocation"]["region"]["startLine"].as_u64() > Some(0), "{result}");
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()), "{result}");
+    }
+
+    let junit = in_format("junit").out;
+    assert!(junit.starts_with("<?xml"), "{junit}");
+    for tag in ["testsuites", "testsuite", "testcase", "failure"] {
+        let opened = junit.matches(&format!("<{tag} ")).count() + junit.matches(&format!("<{tag}>")).count();
+        let alone = junit.split('<').filter(|one| one.starts_with(&format!("{tag} ")) && one.trim().ends_with("/>"));
+        assert_eq!(opened, junit.matches(&format!("</{tag}>")).count() + alone.count(), "{tag}");
+    }
+    assert!(codes.iter().all(|code| junit.contains(code.as_str())));
+
+    let github = in_format("github").out;
+    let commands = github.lines().filter(|line| line.starts_with("::"));
+    let titles: Vec<_> = commands
+        .map(|line| {
+            let (place, _) = line.split_once("::").and_then(|(_, line)| line.split_once("::")).unwrap();
+            assert!(place.contains("file=examples/kgateway/broken/") && place.contains(",line="), "{line}");
+            place.split_once("title=").unwrap().1.to_owned()
+        })
+        .collect();
+    assert_eq!(titles, codes);
+
+    let human = in_format("human").out;
+    let mut told: Vec<_> = human
+        .lines()
+        .filter_map(|line| line.split_once("]: ")?.0.split_once('['))
+        .filter(|(level, _)| ["error", "warning", "note"].contains(level))
+        .map(|(_, code)| code.to_owned())
+        .collect();
+    let mut codes = codes;
+    told.sort();
+    codes.sort();
+    assert_eq!(told, codes);
+    assert!(human.lines().any(|line| line.starts_with("found ")), "{human}");
+}
+
+#[test]
+fn what_is_printed_is_always_the_same() {
+    for format in FORMATS {
+        let once = || run(["check", "--closed-world", "--format", format, BROKEN]).out;
+        assert_eq!(once(), once(), "{format}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    for args in [&["check", "--closed-world", BROKEN][..], &["explain"], &["completions", "bash"], &["fix", BROKEN]] {
+        let mut child = portcullis().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Closed after one line, or before the first.
+        let mut lines = BufReader::with_capacity(16, child.stdout.take().unwrap());
+        lines.read_line(&mut String::new()).unwrap();
+        drop(lines);
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(!said.contains("panicked") && !said.contains("error: "), "{args:?}: {said}");
+        assert!(matches!(ended.status.code(), Some(0 | 1)), "{args:?}: {:?}: {said}", ended.status);
+    }
+}
+
+#[test]
+fn codes_are_explained() {
+    run(["explain", "backend-refs/no-such-port"]).ends_with(0).says("why: ").says("fix: ").says("example");
+    run(["explain", "backend-refs"]).ends_with(0).says("backend-refs/no-such-port");
+    run(["explain"]).ends_with(0).says("reference-grants/missing");
+    run(["explain", "backend-refs/no-such-prt"]).ends_with(2).says("did you mean `backend-refs/no-such-port`?");
+    run(["explain", "no-such-port"]).ends_with(2).says("did you mean `backend-refs/no-such-port`?");
+    run(["explain", "zebra"]).ends_with(2).says("`portcullis explain` lists all of them");
+}
+
+#[test]
+fn every_finding_of_the_examples_has_a_page() {
+    for setup in SETUPS {
+        let report = run(["check", "--closed-world", "--format", "json", &format!("examples/{setup}/broken")]);
+        for code in report.codes() {
+            run(["explain", &code]).ends_with(0).says(&code);
+        }
+    }
+}
+
+#[test]
+fn shells_complete() {
+    for shell in ["bash", "zsh", "fish"] {
+        run(["completions", shell]).ends_with(0).says("portcullis").says("closed-world");
+    }
+    run(["completions", "tcsh"]).ends_with(2);
+}
+
+const CASES: &str = "\
+policies: [backend-refs]
+cases:
+- name: a Service that is not there
+  subject:
+    apiVersion: gateway.kgateway.dev/v1alpha1
+    kind: ListenerPolicy
+    metadata: { name: logs, namespace: shop }
+    spec:
+      default:
+        httpSettings:
+          accessLog:
+          - openTelemetry: { grpcService: { logName: shop, backendRef: { name: missing, port: 4317 } } }
+  expect:
+    findings:
+    - { code: backend-refs/not-found }
+";
+
+#[test]
+fn cases_that_hold_pass() {
+    let (_folder, file) = written("mine.test.yaml", CASES);
+    run(["test", &file]).ends_with(0).says("ok ").says("1 passed, 0 failed");
+    run(["test", &file, "--filter", "another"]).ends_with(0).says("0 passed");
+    run(["test", Path::new(&file).parent().unwrap().to_str().unwrap()]).ends_with(0).says("1 passed");
+    run(["test", "tests/cases"]).ends_with(0).says(", 0 failed, 0 could not be read");
+}
+
+#[test]
+fn cases_that_do_not_hold_say_what_differs() {
+    for (from, to, says) in [
+        ("backend-refs/not-found", "backend-refs/udp", "expected backend-refs/udp"),
+        ("backend-refs/not-found", "backend-refs/udp", "unexpected"),
+        ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "unexpected"),
+        ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note"),
+        ("policies: [backend-refs]", "policies: [no-such-policy]", "no shipped policy is named `no-such-policy`"),
+    ] {
+        let (_folder, file) = written("mine.test.yaml", &CASES.replace(from, to));
+        run(["test", &file]).ends_with(1).says("FAILED").says(says).says("0 passed, 1 failed");
+    }
+}
+
+#[test]
+fn a_case_file_that_cannot_be_read_is_refused_with_its_line() {
+    for (from, to, line, says) in [
+        ("cases:", "case:", 2, "unknown field `case`"),
+        ("  expect:", "  expects:", 13, "unknown field `expects`"),
+        ("- name: a Service", "- nam: a Service", 3, "unknown field `nam`"),
+        ("    findings:", "    finding:", 14, "unknown field `finding`"),
+        ("{ code: backend-refs/not-found }", "{ code: a/b, says: c, pth: d }", 15, "unknown field `pth`"),
+        ("cases:", "cases: [", 2, "this is not YAML"),
+        ("policies: [backend-refs]", "policies: [a]\npolicies: [b]", 2, "stands twice"),
+    ] {
+        let text = CASES.replacen(from, to, 1);
+        assert_ne!(text, CASES, "{from}");
+        let (_folder, file) = written("mine.test.yaml", &text);
+        let ran = run(["test", &file]).ends_with(2).says(says).says("1 could not be read");
+        let place = ran.out.lines().find_map(|line| line.strip_prefix(&format!("error: {file}:"))).unwrap();
+        let at: u64 = place.split(':').next().unwrap().parse().unwrap();
+        // What is not closed is seen further down.
+        assert!(at == line || to.ends_with('[') && at >= line, "{to}: {place}");
+    }
+    run(["test", "no/such/folder"]).ends_with(2).says("no such file or folder");
+    run(["test", "examples"]).ends_with(2).says("there are no `*.test.yaml` files here");
+}
