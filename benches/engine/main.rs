@@ -67,11 +67,7 @@ fn main() {
 
 impl Bench {
     fn size(&self, size: Size) -> Size {
-        if self.quick { Size { services: size.services / 20, telemetry: size.telemetry / 20 } } else { size }
-    }
-
-    fn head(&self, title: &str) {
-        println!("\n{title:<52} {:>12} {:>12} {:>12}", "p50 µs", "p99 µs", "per s");
+        size.quick(self.quick)
     }
 
     /// Samples of so many calls that the clock does not count.
@@ -96,7 +92,7 @@ impl Bench {
     /// From the bytes of a review to the bytes of its answer.
     fn reviews(&self) {
         let now = Timestamp::now();
-        self.head("a review, bytes to bytes");
+        head("a review, bytes to bytes");
         for (name, size) in [("none", NONE), ("small", SMALL), ("large", LARGE)] {
             let snapshot = Snapshot { policies: shipped::policies(), view: material::view(self.size(size)) };
             let answer = |door, body: &[u8]| {
@@ -137,7 +133,7 @@ impl Bench {
         let verdict = evaluate(&selection, &subject, &snapshot.view, now);
         let ask = Ask { door, dry_run: false, ensure: Ensure::Impossible };
         let allowed = wire::Answer::allow();
-        self.head("the steps of the selected CREATE");
+        head("the steps of the selected CREATE");
         self.time("read the envelope", || wire::read(&body).unwrap());
         self.time("select", || snapshot.policies.select(door, &attributes));
         self.time("read the object", || Subject::read(attributes, object, None, want).unwrap());
@@ -147,7 +143,7 @@ impl Bench {
     }
 
     fn view(&self) {
-        self.head("a change of the view");
+        head("a change of the view");
         for (name, size) in [("none", NONE), ("large", LARGE)] {
             let view = material::view(self.size(size));
             let service = material::service("team-7", "app-147");
@@ -198,6 +194,10 @@ impl Bench {
         }
         println!("{:<52} {:>12}", "findings", report.findings.len());
     }
+}
+
+fn head(title: &str) {
+    println!("\n{title:<52} {:>12} {:>12} {:>12}", "p50 µs", "p99 µs", "per s");
 }
 
 fn elapsed(run: impl FnOnce()) -> Duration {

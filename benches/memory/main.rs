@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
@@ -40,9 +41,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let quick = arguments.iter().any(|argument| argument == "--quick") || !arguments.iter().any(|a| a == "--bench");
-    let size = if quick { Size { services: 800, telemetry: 600 } } else { LARGE };
-    objects(size);
-    reviews(if quick { size } else { SMALL });
+    objects(LARGE.quick(quick));
+    reviews(SMALL.quick(quick));
 }
 
 /// Bytes of what is kept, less what is let go of.

@@ -44,6 +44,7 @@ const BLOCKS: u32 = 12;
 struct Times {
     cell: Duration,
     blocks: u32,
+    quick: bool,
 }
 
 struct Row {
@@ -78,11 +79,11 @@ fn main() {
 /// `cargo test --all-targets` runs benches too, and does not say `--bench`: then a look whether it works is enough.
 fn times(arguments: &[&str]) -> Times {
     if arguments.contains(&"--quick") || !arguments.contains(&"--bench") {
-        return Times { cell: Duration::from_millis(60), blocks: 2 };
+        return Times { cell: Duration::from_millis(60), blocks: 2, quick: true };
     }
     let seconds =
         std::env::var("BENCH_SECONDS").ok().map_or(3.0, |text| text.parse().expect("BENCH_SECONDS is a number"));
-    Times { cell: Duration::from_secs_f64(seconds), blocks: BLOCKS }
+    Times { cell: Duration::from_secs_f64(seconds), blocks: BLOCKS, quick: false }
 }
 
 /// Until whoever started it closes the pipe, or is gone.
@@ -111,7 +112,7 @@ fn run(times: Times) {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 
-    let start = |size| Process::start(size, pinned);
+    let start = |size: Option<Size>| Process::start(size.map(|size| size.quick(times.quick)), pinned);
     let (floor, none, small, large) = (start(None), start(Some(NONE)), start(Some(SMALL)), start(Some(LARGE)));
     println!("\n{:<28} {:>10} {:>12} {:>12}", "view", "built ms", "ready ms", "memory MB");
     for (name, process) in [("floor", &floor), ("none", &none), ("small", &small), ("large", &large)] {
@@ -146,7 +147,7 @@ fn run(times: Times) {
     println!("\n{}", scale_head());
     for connections in [1, 4] {
         let cells = measure(&runtime, &ROWS[0], connections, &[&none, &small, &large], times);
-        for (name, cell) in [("none", &cells[0]), ("4,000 + 3,000", &cells[1]), ("16,000 + 12,000", &cells[2])] {
+        for (name, cell) in [("none", &cells[0]), ("small", &cells[1]), ("large", &cells[2])] {
             println!("{}", scale(name, connections, cell, &cells[0]));
         }
     }

@@ -37,6 +37,14 @@ struct Reference {
     namespace: Option<&'static str>,
 }
 
+impl Size {
+    /// Enough to see that a bench runs.
+    pub(crate) fn quick(self, quick: bool) -> Self {
+        let by = if quick { 20 } else { 1 };
+        Self { services: self.services / by, telemetry: self.telemetry / by }
+    }
+}
+
 /// The objects of the world, in the order in which a cluster would be listed.
 pub(crate) fn world(size: Size) -> impl Iterator<Item = Value> {
     let services = (0..size.services).map(|i| service(&namespace_of(i / SERVICES_PER_NAMESPACE), &format!("app-{i}")));

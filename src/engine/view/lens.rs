@@ -169,7 +169,7 @@ impl<'v> Lens<'v> {
             self.saw(LookUp::All { group: kind.group(), kind: kind.name() });
         }
         let mut keys = BTreeSet::new();
-        for (target, referrers) in self.view.referrers.iter() {
+        for (target, referrers) in &self.view.referrers {
             if target.namespace == namespace {
                 keys.extend(referrers.iter().cloned());
             }
