@@ -32,14 +32,13 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
         let lens = Lens::new(view);
         let selected = selects(policy, subject, &lens);
         if matches!(selected, Selected::No) {
-            verdict.look_ups.extend(lens.seen());
+            verdict.look_ups.append(&mut lens.into_seen());
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
         let mut findings = run(policy, subject, &lens, now);
         let ratcheted = ratchet(policy, subject, view, now, &findings);
-        let look_ups = lens.seen();
-        verdict.look_ups.extend(look_ups.iter().cloned());
+        let mut look_ups = lens.into_seen();
         for (finding, ratcheted) in findings.drain(..).zip(ratcheted) {
             let finding = match &selected {
                 Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
@@ -47,6 +46,7 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
             };
             push(&mut verdict, policy, finding, ratcheted, &look_ups, subject);
         }
+        verdict.look_ups.append(&mut look_ups);
     }
     verdict.judged.sort_by(|a, b| {
         let key = |judged: &Judged| (std::cmp::Reverse(judged.finding.level), judged.finding.path.clone());

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use serde_json::{Value, value::RawValue};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::engine::node::Node;
 
@@ -177,9 +181,97 @@ impl<'a> Subject<'a> {
 
 fn parse(field: &'static str, raw: Option<&RawValue>) -> Result<Value, BadObject> {
     let Some(raw) = raw else { return Ok(Value::Null) };
-    let value = serde_json::from_str(raw.get()).map_err(|source| BadObject::NotAnObject { field, source })?;
-    match value {
-        Value::Null | Value::Object(_) => Ok(value),
-        _ => Err(BadObject::NotAnObject { field, source: serde::de::Error::custom("expected a mapping") }),
+    let object = serde_json::from_str::<Option<Judged>>(raw.get());
+    let object = object.map_err(|source| BadObject::NotAnObject { field, source })?;
+    Ok(object.map_or(Value::Null, |object| Value::Object(object.0)))
+}
+
+/// An object without its managedFields, which no rule reads and which are often half of it.
+struct Judged(Map<String, Value>);
+
+struct Metadata(Map<String, Value>);
+
+struct JudgedVisitor;
+
+struct MetadataVisitor;
+
+impl<'de> Deserialize<'de> for Judged {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(JudgedVisitor).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MetadataVisitor).map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for JudgedVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = if key == "metadata" {
+                entries.next_value::<Option<Metadata>>()?.map_or(Value::Null, |metadata| Value::Object(metadata.0))
+            } else {
+                entries.next_value()?
+            };
+            object.insert(key, value);
+        }
+        Ok(object)
+    }
+}
+
+impl<'de> Visitor<'de> for MetadataVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut metadata = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if key == "managedFields" {
+                entries.next_value::<IgnoredAny>()?;
+            } else {
+                metadata.insert(key, entries.next_value()?);
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(object: &str) -> Result<Value, BadObject> {
+        parse("object", Some(&RawValue::from_string(object.to_owned()).unwrap()))
+    }
+
+    #[test]
+    fn an_object_is_read_without_its_managed_fields() {
+        let object = read(
+            r#"{"kind":"A","metadata":{"name":"a","managedFields":[{"f:spec":{}}]},"spec":{"managedFields":[1]}}"#,
+        );
+        let expected = serde_json::json!({"kind": "A", "metadata": {"name": "a"}, "spec": {"managedFields": [1]}});
+        assert_eq!(object.unwrap(), expected);
+        assert_eq!(read(r#"{"metadata":null}"#).unwrap(), serde_json::json!({"metadata": null}));
+        assert_eq!(read("null").unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["[]", "1", r#""a""#, r#"{"metadata":[]}"#] {
+            let said = read(text).unwrap_err().to_string();
+            assert!(said.starts_with("`object` is not an object: ") && said.contains("expected a mapping"), "{said}");
+        }
     }
 }

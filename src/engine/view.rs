@@ -7,7 +7,7 @@ pub mod table;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rpds::RedBlackTreeMapSync;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,8 +61,8 @@ pub struct View {
     telemetry: Table<Telemetry>,
     config_maps: Table<ConfigMap>,
     workloads: Table<Workload>,
-    /// For each backend, the telemetry objects that refer to it.
-    referrers: RedBlackTreeMapSync<ObjectKey, Arc<BTreeSet<ObjectKey>>>,
+    /// For each backend, the telemetry objects that refer to it: all of a cluster may refer to one collector.
+    referrers: RedBlackTreeMapSync<ObjectKey, RedBlackTreeSetSync<ObjectKey>>,
 }
 
 // === impl View ===
@@ -185,16 +185,21 @@ impl View {
             let backend = &reference.backend;
             let target =
                 ObjectKey::new(&backend.group, &backend.kind, backend.namespace_or(&key.namespace), &backend.name);
-            let mut referrers = self.referrers.get(&target).map(|set| (**set).clone()).unwrap_or_default();
+            let known = self.referrers.get(&target);
+            if known.is_some_and(|known| known.contains(key)) == add {
+                // Several references to one backend.
+                continue;
+            }
+            let mut referrers = known.cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
             if add {
-                referrers.insert(key.clone());
+                referrers.insert_mut(key.clone());
             } else {
-                referrers.remove(key);
+                referrers.remove_mut(key);
             }
             if referrers.is_empty() {
                 self.referrers.remove_mut(&target);
             } else {
-                self.referrers.insert_mut(target, Arc::new(referrers));
+                self.referrers.insert_mut(target, referrers);
             }
         }
     }

@@ -56,6 +56,11 @@ impl<'v> Lens<'v> {
         self.seen.borrow().clone()
     }
 
+    /// What was looked up, when nothing more will be.
+    pub fn into_seen(self) -> BTreeSet<LookUp> {
+        self.seen.into_inner()
+    }
+
     pub fn control_plane(&self) -> &'v ControlPlane {
         &self.view.control_plane
     }
