@@ -3,7 +3,7 @@
 //! A path may lead into YAML that is held in a string, as a ConfigMap holds a collector's configuration:
 //! `data.relay > service.pipelines.traces.exporters[0]`.
 
-use std::fmt;
+use std::{borrow::Cow, cell::OnceCell, fmt, rc::Rc};
 
 use serde_json::Value;
 
@@ -24,10 +24,28 @@ pub struct Path(Vec<Segment>);
 
 /// A value and where it stands. A node that is not there has no value; reading on from it gives more such nodes,
 /// so that a rule can follow a path without asking at each step.
+///
+/// Most nodes are only read, so a node knows the way that led to it and writes the path out when it is asked for.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
     value: Option<&'a Value>,
-    path: Path,
+    way: Option<Rc<Step<'a>>>,
+    path: OnceCell<Path>,
+}
+
+/// The last step to a node, and the way before it.
+#[derive(Debug)]
+struct Step<'a> {
+    before: Option<Rc<Self>>,
+    to: To<'a>,
+}
+
+#[derive(Debug)]
+enum To<'a> {
+    Key(Cow<'a, str>),
+    Index(usize),
+    /// From outside: the path of a node that was not reached from the root.
+    Path(Path),
 }
 
 // === impl Path ===
@@ -165,16 +183,25 @@ impl fmt::Display for Path {
 
 impl<'a> Node<'a> {
     pub const fn root(value: &'a Value) -> Self {
-        Self { value: Some(value), path: Path::root() }
+        Self { value: Some(value), way: None, path: OnceCell::new() }
     }
 
-    pub const fn at(value: &'a Value, path: Path) -> Self {
-        Self { value: Some(value), path }
+    pub fn at(value: &'a Value, path: Path) -> Self {
+        Self::reached(Some(value), None, To::Path(path))
+    }
+
+    fn reached(value: Option<&'a Value>, before: Option<Rc<Step<'a>>>, to: To<'a>) -> Self {
+        Self { value, way: Some(Rc::new(Step { before, to })), path: OnceCell::new() }
     }
 
     #[must_use]
     pub fn get(&self, key: &str) -> Self {
-        Self { value: self.value.and_then(|value| value.get(key)), path: self.path.key(key) }
+        let found = self.value.and_then(Value::as_object).and_then(|entries| entries.get_key_value(key));
+        let (value, key) = match found {
+            Some((key, value)) => (Some(value), Cow::Borrowed(key.as_str())),
+            None => (None, Cow::Owned(key.to_owned())),
+        };
+        Self::reached(value, self.way.clone(), To::Key(key))
     }
 
     /// `node.follow(&["spec", "tracing"])` is `node.get("spec").get("tracing")`.
@@ -185,27 +212,41 @@ impl<'a> Node<'a> {
 
     /// The items of a list; none where this is not a list.
     pub fn items(&self) -> impl Iterator<Item = Self> + use<'a> {
-        let path = self.path.clone();
+        let way = self.way.clone();
         let items = self.value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        items.iter().enumerate().map(move |(index, value)| Self { value: Some(value), path: path.index(index) })
+        items.iter().enumerate().map(move |(index, value)| Self::reached(Some(value), way.clone(), To::Index(index)))
     }
 
     /// The entries of a mapping in the order of their keys; none where this is not a mapping.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Self)> + use<'a> {
-        let path = self.path.clone();
-        self.value
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(move |(key, value)| (key.as_str(), Self { value: Some(value), path: path.key(key) }))
+        let way = self.way.clone();
+        self.value.and_then(Value::as_object).into_iter().flatten().map(move |(key, value)| {
+            (key.as_str(), Self::reached(Some(value), way.clone(), To::Key(Cow::Borrowed(key))))
+        })
     }
 
     pub const fn value(&self) -> Option<&'a Value> {
         self.value
     }
 
-    pub const fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> &Path {
+        self.path.get_or_init(|| {
+            let mut steps: Vec<&To<'a>> = Vec::new();
+            let mut way = self.way.as_deref();
+            while let Some(step) = way {
+                steps.push(&step.to);
+                way = step.before.as_deref();
+            }
+            let mut segments = Vec::with_capacity(steps.len());
+            for to in steps.into_iter().rev() {
+                match to {
+                    To::Key(key) => segments.push(Segment::Key(key.clone().into_owned())),
+                    To::Index(index) => segments.push(Segment::Index(*index)),
+                    To::Path(path) => segments.extend(path.0.iter().cloned()),
+                }
+            }
+            Path(segments)
+        })
     }
 
     /// Whether it is there and not null: how the API server sees an optional field.

@@ -1,6 +1,6 @@
 //! What is judged: an object, what it was before, and who does what to it.
 
-use std::fmt;
+use std::{cell::OnceCell, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,7 +8,13 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::engine::node::Node;
+use crate::engine::{
+    kinds::{
+        meta::Meta,
+        telemetry::{Telemetry, TelemetryKind},
+    },
+    node::Node,
+};
 
 /// What names an object in messages, look-ups and the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +72,8 @@ pub struct Subject<'a> {
     /// Null where there is none, as on DELETE.
     object: Value,
     old: Value,
+    /// Several rules ask for it.
+    telemetry: OnceCell<Option<Telemetry>>,
 }
 
 /// The request carries an object that cannot be judged.
@@ -141,13 +149,19 @@ impl<'a> Subject<'a> {
         let name = either(attributes.name, "name");
         let namespace = either(attributes.namespace, "namespace");
         let key = ObjectKey { group: attributes.group.to_owned(), kind: attributes.kind.to_owned(), namespace, name };
-        Self { attributes, key, object, old }
+        Self { attributes, key, object, old, telemetry: OnceCell::new() }
     }
 
     /// The same request with another object, as after an edit.
     #[must_use]
     pub fn with_object(&self, object: Value) -> Self {
-        Self { attributes: self.attributes, key: self.key.clone(), object, old: self.old.clone() }
+        Self {
+            attributes: self.attributes,
+            key: self.key.clone(),
+            object,
+            old: self.old.clone(),
+            telemetry: OnceCell::new(),
+        }
     }
 
     /// The old object judged as if it were written now: what the ratchet compares with. None unless this is an UPDATE.
@@ -158,6 +172,7 @@ impl<'a> Subject<'a> {
             key: self.key.clone(),
             object: self.old.clone(),
             old: self.old.clone(),
+            telemetry: OnceCell::new(),
         })
     }
 
@@ -172,6 +187,16 @@ impl<'a> Subject<'a> {
 
     pub const fn value(&self) -> &Value {
         &self.object
+    }
+
+    /// The object as a telemetry object, if it is one.
+    pub fn telemetry(&self) -> Option<&Telemetry> {
+        let read = || {
+            let kind = TelemetryKind::of(&self.key.group, &self.key.kind)?;
+            let meta = self.object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
+            Some(Telemetry::read(kind, &meta, &self.object))
+        };
+        self.telemetry.get_or_init(read).as_ref()
     }
 
     pub fn operation(&self) -> Operation {

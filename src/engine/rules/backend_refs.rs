@@ -6,7 +6,7 @@ use crate::engine::{
     finding::Finding,
     kinds::{
         AGENTGATEWAY, KGATEWAY,
-        meta::{Meta, Sharing},
+        meta::Sharing,
         service::{Service, ServicePort},
         telemetry::{BackendRef, Reference, Telemetry, TelemetryKind},
     },
@@ -48,13 +48,8 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
 }
 
 /// The subject as a telemetry object, if it is one.
-pub fn telemetry_of(judge: &Judge<'_>) -> Option<(TelemetryKind, Telemetry)> {
-    use serde::Deserialize;
-    let key = &judge.subject.key;
-    let kind = TelemetryKind::of(&key.group, &key.kind)?;
-    let object = judge.subject.value();
-    let meta = object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
-    Some((kind, Telemetry::read(kind, &meta, object)))
+pub fn telemetry_of<'a>(judge: &Judge<'a>) -> Option<(TelemetryKind, &'a Telemetry)> {
+    judge.subject.telemetry().map(|telemetry| (telemetry.kind, telemetry))
 }
 
 fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Blast) -> Vec<Finding> {
