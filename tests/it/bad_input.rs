@@ -55,8 +55,8 @@ fn table() -> Vec<Bad> {
     vec![
         bad("not-yaml.yaml", "a: 1\nb: [1, 2\nc: }\n", "this is not YAML", 3),
         bad("prose.yaml", "kind: Service\nDear all, please apply this.\n", "this is not YAML", 2),
-        bad("duplicate-key.yaml", format!("{service}  name: a\n  name: b\n"), "the key `name` stands twice", 5),
-        bad("tab.yaml", format!("{service}\tname: a\n"), "a tab is used for indentation", 4),
+        bad("duplicate-key.yaml", format!("{service}  name: a\n  name: b\n"), "key `name` stands twice", 5),
+        bad("tab.yaml", format!("{service}\tname: a\n"), "tab used as indentation", 4),
         bad("alias-bomb.yaml", alias_bomb(), "aliases", 1),
         bad("alias-of-itself.yaml", "a: &a\n  b: *a\n", "alias", 2),
         bad("no-anchor.yaml", "a: 1\nb: *nowhere\n", "", 2),

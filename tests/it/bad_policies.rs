@@ -54,7 +54,7 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         ("    backendRefs: {}", "    backendRefs: { strict: true }", 15, &["unknown field `strict`"]),
         ("apiVersion: portcullis.dev/v1alpha1", "apiVersion: portcullis.dev/v9", 1, &["`portcullis.dev/v1alpha1`"]),
         ("action: Deny", "levels: [{ code: a/b, level: fatal }]", 12, &["`fatal`", "`error`", "`off`"]),
-        ("action: Deny", "action: Deny\n  action: Warn", 13, &["the key `action` stands twice"]),
+        ("action: Deny", "action: Deny\n  action: Warn", 13, &["key `action` stands twice"]),
         ("action: Deny", "validations: [{ expression: 'true' }]", 12, &["`validations`", "use `rule`"]),
     ];
     for (from, to, line, words) in inputs {

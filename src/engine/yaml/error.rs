@@ -40,14 +40,14 @@ pub(super) fn too_deep() -> String {
 fn words(kind: &ErrorKind) -> String {
     let words = match kind {
         ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            "tab used as indentation"
+            return "tab used as indentation, where YAML takes spaces alone".to_owned();
         }
-        ErrorKind::TabAtBlockScalarStart => "tab used as indentation of a block of text",
+        ErrorKind::TabAtBlockScalarStart => return "tab used as indentation of a block of text".to_owned(),
         ErrorKind::RecursionLimitExceeded => return too_deep(),
         ErrorKind::UnknownAnchor => "alias of an anchor that is not defined before it",
-        ErrorKind::UnclosedFlowCollection { open } => return format!("`{open}` is never closed"),
+        ErrorKind::UnclosedFlowCollection { open } => return format!("this is not YAML: `{open}` is never closed"),
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            return format!("`{close}` stands where `{open}` must be closed");
+            return format!("this is not YAML: `{close}` stands where `{open}` must be closed");
         }
         ErrorKind::MisplacedFlowCollectionEnd => "closing bracket without an opening one",
         ErrorKind::UnclosedQuotedScalar => "quoted string is never closed",
@@ -71,9 +71,12 @@ fn words(kind: &ErrorKind) -> String {
         ErrorKind::UnknownQuotedScalarEscape => "unknown escape in a double-quoted string",
         ErrorKind::MissingAnchorOrAliasName => "`&` and `*` need a name: does a string need quotes?",
         ErrorKind::UnexpectedCharacter { character } => {
-            return format!("`{}` cannot begin a value: does a string need quotes?", character.escape_debug());
+            return format!(
+                "this is not YAML: `{}` cannot begin a value: does a string need quotes?",
+                character.escape_debug()
+            );
         }
-        other => return other.to_string().replace('\n', " "),
+        other => return format!("this is not YAML: {}", other.to_string().replace('\n', " ")),
     };
-    words.to_owned()
+    format!("this is not YAML: {words}")
 }
