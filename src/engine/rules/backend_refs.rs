@@ -43,7 +43,7 @@ const OTLP_HTTP: i64 = 4318;
 
 fn run(judge: &Judge<'_>) -> Vec<Finding> {
     let Some((kind, telemetry)) = telemetry_of(judge) else { return Vec::new() };
-    let blast = resolve::blast(&telemetry, &judge.subject.key.namespace, judge.lens);
+    let blast = resolve::blast(telemetry, &judge.subject.key.namespace, judge.lens);
     telemetry.references.iter().flat_map(|reference| one(judge, kind, reference, &blast)).collect()
 }
 

@@ -38,11 +38,11 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let own = judge.subject.key.namespace.as_str();
-    let blast = resolve::blast(&telemetry, own, judge.lens);
-    let attachments = resolve::attachments(&telemetry, own, judge.lens);
+    let blast = resolve::blast(telemetry, own, judge.lens);
+    let attachments = resolve::attachments(telemetry, own, judge.lens);
     let mut found = sinks::findings(judge, kind, &blast);
-    found.extend(targets::findings(judge, &telemetry, &attachments));
-    found.extend(overlap::findings(judge, &telemetry, &attachments));
-    found.extend(deprecated::findings(judge, kind, &telemetry));
+    found.extend(targets::findings(judge, telemetry, &attachments));
+    found.extend(overlap::findings(judge, telemetry, &attachments));
+    found.extend(deprecated::findings(judge, kind, telemetry));
     found
 }

@@ -55,7 +55,7 @@ static NOT_CHECKED: Code = Code {
 fn run(judge: &Judge<'_>) -> Vec<Finding> {
     let Some((kind, telemetry)) = telemetry_of(judge) else { return Vec::new() };
     let own = judge.subject.key.namespace.as_str();
-    let blast = resolve::blast(&telemetry, own, judge.lens);
+    let blast = resolve::blast(telemetry, own, judge.lens);
     let mut found: Vec<Finding> = Vec::new();
     for reference in &telemetry.references {
         let crossing = resolve::crossing(kind, own, &reference.backend);
