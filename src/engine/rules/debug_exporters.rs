@@ -75,14 +75,18 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
             .help("write the exporters out, so that they can be seen"),
         );
     }
-    if let Some(argument) = use_context.overriding_argument.filter(|_| !plan.uses.is_empty()) {
+    let matters = |argument: &&carriers::Argument| argument.prints || !plan.uses.is_empty();
+    if let Some(argument) = use_context.overriding.iter().find(matters) {
         found.push(
             Finding::new(
                 &OVERRIDDEN_BY_ARGUMENTS,
                 carrier.path.clone(),
-                format!("the argument `{argument}` of the collector comes after this configuration and overrides it"),
+                format!(
+                    "the argument `{}` of the collector comes after this configuration and overrides its exporters",
+                    argument.text
+                ),
             )
-            .help("remove the argument: what it sets is not judged here"),
+            .help("remove the argument, and write what it sets here"),
         );
     }
     found
