@@ -13,7 +13,7 @@ use crate::engine::{
         },
     },
     node::Path,
-    rules::{Judge, Rule, SeenIn},
+    rules::{Judge, Rule, SeenIn, suggest},
     subject::Operation,
     yaml::{self, Dialect},
 };
@@ -152,9 +152,11 @@ fn help(found: &Use, treatment: Treatment, image: Image) -> String {
 }
 
 fn title(carrier: &Carrier<'_>, plan: &Plan) -> String {
-    let mut pipelines: Vec<_> = plan.treatments.keys().map(|pipeline| format!("`{pipeline}`")).collect();
-    pipelines.dedup();
-    format!("stops the pipelines {} of `{}` from printing their data", pipelines.join(", "), carrier.path)
+    let changed = plan.treatments.iter().filter(|(_, treatment)| **treatment != Treatment::AlreadyTamed);
+    let pipelines: Vec<_> = changed.map(|(pipeline, _)| format!("`{pipeline}`")).collect();
+    let (noun, their) = if pipelines.len() == 1 { ("pipeline", "its") } else { ("pipelines", "their") };
+    let pipelines = suggest::listed(pipelines);
+    format!("stops the {noun} {pipelines} of `{}` from printing {their} data", carrier.path)
 }
 
 /// The changes of the carrier, or why there are none. All of them belong together: half of them may not start.
