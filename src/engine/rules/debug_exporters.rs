@@ -13,7 +13,7 @@ use crate::engine::{
         },
     },
     node::Path,
-    rules::{Judge, Rule, SeenIn},
+    rules::{Judge, Rule, SeenIn, suggest},
     subject::Operation,
     yaml::{self, Dialect},
 };
@@ -75,14 +75,18 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
             .help("write the exporters out, so that they can be seen"),
         );
     }
-    if let Some(argument) = use_context.overriding_argument.filter(|_| !plan.uses.is_empty()) {
+    let matters = |argument: &&carriers::Argument| argument.prints || !plan.uses.is_empty();
+    if let Some(argument) = use_context.overriding.iter().find(matters) {
         found.push(
             Finding::new(
                 &OVERRIDDEN_BY_ARGUMENTS,
                 carrier.path.clone(),
-                format!("the argument `{argument}` of the collector comes after this configuration and overrides it"),
+                format!(
+                    "the argument `{}` of the collector comes after this configuration and overrides its exporters",
+                    argument.text
+                ),
             )
-            .help("remove the argument: what it sets is not judged here"),
+            .help("remove the argument, and write what it sets here"),
         );
     }
     found
@@ -148,9 +152,11 @@ fn help(found: &Use, treatment: Treatment, image: Image) -> String {
 }
 
 fn title(carrier: &Carrier<'_>, plan: &Plan) -> String {
-    let mut pipelines: Vec<_> = plan.treatments.keys().map(|pipeline| format!("`{pipeline}`")).collect();
-    pipelines.dedup();
-    format!("stops the pipelines {} of `{}` from printing their data", pipelines.join(", "), carrier.path)
+    let changed = plan.treatments.iter().filter(|(_, treatment)| **treatment != Treatment::AlreadyTamed);
+    let pipelines: Vec<_> = changed.map(|(pipeline, _)| format!("`{pipeline}`")).collect();
+    let (noun, their) = if pipelines.len() == 1 { ("pipeline", "its") } else { ("pipelines", "their") };
+    let pipelines = suggest::listed(pipelines);
+    format!("stops the {noun} {pipelines} of `{}` from printing {their} data", carrier.path)
 }
 
 /// The changes of the carrier, or why there are none. All of them belong together: half of them may not start.

@@ -1,9 +1,14 @@
 //! Where collector configurations stand: any key of a ConfigMap, and an OpenTelemetryCollector, as object or as text.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::engine::{
-    kinds::collector::{Extent, Image},
+    kinds::{
+        collector::{Extent, Image, is_debug_exporter},
+        workload::{Container, Workload},
+    },
     node::{Node, Path},
     policy::RuleSpec,
     rules::Judge,
@@ -30,7 +35,16 @@ pub(super) enum Content<'a> {
 pub(super) struct Usage {
     pub(super) image: Image,
     pub(super) extent: Option<Extent>,
-    pub(super) overriding_argument: Option<String>,
+    /// Arguments that set exporters, and come after every file.
+    pub(super) overriding: Vec<Argument>,
+}
+
+/// An argument of a collector that sets exporters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Argument {
+    pub(super) text: String,
+    /// Whether it puts one that only prints into a pipeline.
+    pub(super) prints: bool,
 }
 
 pub(super) fn of<'a>(judge: &'a Judge<'_>) -> Vec<Carrier<'a>> {
@@ -95,17 +109,54 @@ pub(super) fn usage(judge: &Judge<'_>) -> Usage {
     if key.kind == "OpenTelemetryCollector" {
         let image = judge.subject.object().follow(&["spec", "image"]);
         let image = image.as_str().map_or(Image::UNKNOWN, known);
-        return Usage { image, extent: None, overriding_argument: None };
+        return Usage { image, extent: None, overriding: Vec::new() };
     }
     let readers = judge.lens.workloads_reading(&key.namespace, &key.name);
     let images = readers.iter().flat_map(|workload| workload.collector_images(&key.name)).map(known);
-    let several = readers.iter().any(|workload| workload.config_sources() > 1);
-    let overriding = readers.iter().find_map(|workload| workload.overriding_argument()).map(str::to_owned);
+    let containers: Vec<&Container> =
+        readers.iter().flat_map(|workload| containers_reading(workload, &key.name)).collect();
+    let several = containers.iter().any(|container| sources(container) > 1);
+    let arguments = containers.iter().flat_map(|container| &container.config_arguments);
+    let overriding: BTreeMap<&str, Argument> =
+        arguments.filter_map(|text| Some((&**text, Argument::read(text)?))).collect();
     Usage {
         image: images.reduce(Image::and).unwrap_or(Image::UNKNOWN),
         extent: several.then_some(Extent::Part),
-        overriding_argument: overriding,
+        overriding: overriding.into_values().collect(),
     }
+}
+
+// === impl Argument ===
+
+impl Argument {
+    /// None for an argument that leaves exporters alone, such as `--set=service.telemetry.logs.level=warn`.
+    fn read(text: &str) -> Option<Self> {
+        const SHOWN: usize = 100;
+        let sets = text.starts_with("--set=") || text.starts_with("--config=yaml:");
+        if !sets || !text.contains("exporters") {
+            return None;
+        }
+        let names =
+            |text: &str| text.split(|c: char| !(c.is_alphanumeric() || "_/-".contains(c))).any(is_debug_exporter);
+        let prints = text.contains("pipelines") && names(text);
+        // A whole configuration may stand here, with its secrets.
+        let is_long = text.chars().nth(SHOWN).is_some();
+        let shown = text.chars().take(SHOWN).chain(is_long.then_some('…')).collect();
+        Some(Self { text: shown, prints })
+    }
+}
+
+/// The containers that mount this ConfigMap.
+fn containers_reading<'w>(workload: &'w Workload, config_map: &str) -> Vec<&'w Container> {
+    let volumes: Vec<&str> =
+        workload.config_maps.iter().filter(|(_, name)| &**name == config_map).map(|(volume, _)| &**volume).collect();
+    let mounts = |container: &&Container| container.mounts.iter().any(|mount| volumes.contains(&&**mount));
+    workload.containers.iter().filter(mounts).collect()
+}
+
+/// How many configurations it is given.
+fn sources(container: &Container) -> usize {
+    container.config_arguments.iter().filter(|argument| argument.starts_with("--config=")).count()
 }
 
 /// What an image has; a policy may vouch for images of its own.
