@@ -249,9 +249,10 @@ fn attachment<'v>(kind: TelemetryKind, namespace: &str, target: &Target, lens: &
 }
 
 fn named<'v>(kind: TelemetryKind, namespace: &str, name: &str, target: &Target, lens: &Lens<'v>) -> Attachment<'v> {
-    let (gateways, complete) = lens.gateways(Some(namespace));
-    let Some((key, gateway)) = gateways.into_iter().find(|(key, _)| key.name == name) else {
-        return if complete { Attachment::Absent } else { Attachment::Unknown };
+    let (key, gateway) = match lens.gateway(namespace, name) {
+        Answer::Found(found) => found,
+        Answer::Absent => return Attachment::Absent,
+        Answer::Unknown => return Attachment::Unknown,
     };
     match lens.controller(&gateway.class) {
         Answer::Found(controller) if controller == controller_of(kind) => {}

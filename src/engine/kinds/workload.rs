@@ -1,7 +1,5 @@
 //! Pods and what makes them: containers, images, mounted ConfigMaps, and where a collector's configuration comes from.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::engine::node::{Node, Path};
@@ -61,34 +59,22 @@ impl Workload {
         self.config_maps.iter().any(|(_, name)| &**name == config_map)
     }
 
-    /// The images of the containers that mount this ConfigMap.
-    pub fn collector_images(&self, config_map: &str) -> BTreeSet<&str> {
+    /// The containers that mount this ConfigMap.
+    pub fn containers_reading<'w>(&'w self, config_map: &str) -> impl Iterator<Item = &'w Container> + use<'w> {
         let volumes: Vec<&str> =
             self.config_maps.iter().filter(|(_, name)| &**name == config_map).map(|(volume, _)| &**volume).collect();
-        let mounts = |container: &&Container| container.mounts.iter().any(|mount| volumes.contains(&&**mount));
-        self.containers.iter().filter(mounts).map(|container| &*container.image).collect()
-    }
-
-    /// How many `--config` its collector is given at most.
-    pub fn config_sources(&self) -> usize {
-        let count = |container: &Container| {
-            container.config_arguments.iter().filter(|argument| argument.starts_with("--config")).count()
-        };
-        self.containers.iter().map(count).max().unwrap_or_default()
-    }
-
-    /// An argument that sets what files set, and comes after them.
-    pub fn overriding_argument(&self) -> Option<&str> {
-        let mut arguments = self.containers.iter().flat_map(|container| &container.config_arguments);
-        arguments
-            .find(|argument| argument.starts_with("--set") || argument.starts_with("--config=yaml:"))
-            .map(|argument| &**argument)
+        self.containers.iter().filter(move |container| container.mounts.iter().any(|mount| volumes.contains(&&**mount)))
     }
 }
 
 // === impl Container ===
 
 impl Container {
+    /// How many configurations it is given.
+    pub fn config_sources(&self) -> usize {
+        self.config_arguments.iter().filter(|argument| argument.starts_with("--config=")).count()
+    }
+
     fn read(container: &Node<'_>) -> Self {
         let mounts = container.get("volumeMounts").items().map(|mount| mount.get("name").text().into()).collect();
         let words: Vec<&str> = [container.get("command"), container.get("args")]

@@ -89,9 +89,13 @@ impl<'v> Lens<'v> {
         answer
     }
 
-    pub fn gateway(&self, namespace: &str, name: &str) -> Answer<&'v Gateway> {
+    pub fn gateway(&self, namespace: &str, name: &str) -> Answer<(&'v ObjectKey, &'v Gateway)> {
         let key = ObjectKey::new(GATEWAY_API, "Gateway", namespace, name);
-        let answer = self.answer(self.view.gateways.get(&key), GATEWAY_API, "Gateway");
+        let answer = match self.view.gateways.row(&key) {
+            Some((key, gateway)) => Answer::Found((key, &**gateway)),
+            None if self.view.is_complete(GATEWAY_API, "Gateway") => Answer::Absent,
+            None => Answer::Unknown,
+        };
         self.saw(LookUp::Object(key));
         answer
     }

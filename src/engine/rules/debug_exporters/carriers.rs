@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::engine::{
     kinds::{
         collector::{Extent, Image, is_debug_exporter},
-        workload::{Container, Workload},
+        workload::Container,
     },
     node::{Node, Path},
     policy::RuleSpec,
@@ -112,10 +112,10 @@ pub(super) fn usage(judge: &Judge<'_>) -> Usage {
         return Usage { image, extent: None, overriding: Vec::new() };
     }
     let readers = judge.lens.workloads_reading(&key.namespace, &key.name);
-    let images = readers.iter().flat_map(|workload| workload.collector_images(&key.name)).map(known);
     let containers: Vec<&Container> =
-        readers.iter().flat_map(|workload| containers_reading(workload, &key.name)).collect();
-    let several = containers.iter().any(|container| sources(container) > 1);
+        readers.iter().flat_map(|workload| workload.containers_reading(&key.name)).collect();
+    let images = containers.iter().map(|container| known(&container.image));
+    let several = containers.iter().any(|container| container.config_sources() > 1);
     let arguments = containers.iter().flat_map(|container| &container.config_arguments);
     let overriding: BTreeMap<&str, Argument> =
         arguments.filter_map(|text| Some((&**text, Argument::read(text)?))).collect();
@@ -144,19 +144,6 @@ impl Argument {
         let shown = text.chars().take(SHOWN).chain(is_long.then_some('…')).collect();
         Some(Self { text: shown, prints })
     }
-}
-
-/// The containers that mount this ConfigMap.
-fn containers_reading<'w>(workload: &'w Workload, config_map: &str) -> Vec<&'w Container> {
-    let volumes: Vec<&str> =
-        workload.config_maps.iter().filter(|(_, name)| &**name == config_map).map(|(volume, _)| &**volume).collect();
-    let mounts = |container: &&Container| container.mounts.iter().any(|mount| volumes.contains(&&**mount));
-    workload.containers.iter().filter(mounts).collect()
-}
-
-/// How many configurations it is given.
-fn sources(container: &Container) -> usize {
-    container.config_arguments.iter().filter(|argument| argument.starts_with("--config=")).count()
 }
 
 /// What an image has; a policy may vouch for images of its own.
