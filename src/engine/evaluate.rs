@@ -1,6 +1,6 @@
 //! From a selection, a subject and a view to a verdict: selectors, rules, levels and the ratchet.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -39,18 +39,19 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
         let mut findings = run(policy, subject, &lens, now);
         let ratcheted = ratchet(policy, subject, view, now, &findings);
         let mut look_ups = lens.into_seen();
+        let shared: Arc<[LookUp]> = if findings.is_empty() { Arc::default() } else { look_ups.as_slice().into() };
         for (finding, ratcheted) in findings.drain(..).zip(ratcheted) {
             let finding = match &selected {
                 Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
                 Selected::Yes | Selected::No => finding,
             };
-            push(&mut verdict, policy, finding, ratcheted, &look_ups, subject);
+            push(&mut verdict, policy, finding, ratcheted, &shared, subject);
         }
         verdict.look_ups.append(&mut look_ups);
     }
     verdict.judged.sort_by(|a, b| {
-        let key = |judged: &Judged| (std::cmp::Reverse(judged.finding.level), judged.finding.path.clone());
-        key(a).cmp(&key(b)).then_with(|| a.finding.code.cmp(&b.finding.code))
+        let (a, b) = (&a.finding, &b.finding);
+        b.level.cmp(&a.level).then_with(|| a.path.cmp(&b.path)).then_with(|| a.code.cmp(&b.code))
     });
     verdict
 }
@@ -130,10 +131,12 @@ fn push(
     policy: &Arc<Policy>,
     finding: Finding,
     ratcheted: bool,
-    look_ups: &BTreeSet<LookUp>,
+    look_ups: &Arc<[LookUp]>,
     subject: &Subject<'_>,
 ) {
-    let known = verdict.judged.iter_mut().find(|judged| {
+    // Only a policy with the same rule can say the same again.
+    let again = verdict.asked.iter().filter(|asked| asked.rule.name == policy.rule.name).count() > 1;
+    let known = verdict.judged.iter_mut().filter(|_| again).find(|judged| {
         judged.finding.code == finding.code
             && judged.finding.path == finding.path
             && judged.finding.message == finding.message
@@ -143,14 +146,14 @@ fn push(
             judged.finding = finding;
         }
         judged.policies.push(Arc::clone(policy));
-        judged.look_ups.extend(look_ups.iter().cloned());
+        judged.look_ups = judged.look_ups.iter().chain(look_ups.iter()).cloned().collect();
         return;
     }
     let annotation = subject.object().follow(&["metadata", "annotations", REMEDY]);
     verdict.judged.push(Judged {
         finding,
         policies: vec![Arc::clone(policy)],
-        look_ups: look_ups.clone(),
+        look_ups: Arc::clone(look_ups),
         ratcheted,
         opted_out: annotation.as_str() == Some("Suggest"),
     });

@@ -38,8 +38,8 @@ pub const WARNING_CHARS: usize = 256;
 /// Characters of all warnings of an answer together; the API server drops what goes beyond 4,096.
 pub const WARNINGS_CHARS: usize = 4_096;
 
-/// Levels of nesting that a policy or a case file may have is [`DEPTH`]; this is how many policies are judged.
-pub const POLICIES: usize = 1_000;
+/// References of one object for which a name is suggested: a hostile object must not buy a comparison of names with each.
+pub const SUGGESTIONS: usize = 64;
 
 /// Candidates compared for "did you mean": more is neither useful nor free.
 pub const SUGGESTION_CANDIDATES: usize = 2_000;

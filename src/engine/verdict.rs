@@ -1,6 +1,6 @@
 //! The verdict on one subject: findings, each with the policies that asked for it and the look-ups it rests on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::engine::{
     finding::Finding,
@@ -15,7 +15,8 @@ pub struct Verdict {
     pub judged: Vec<Judged>,
     /// Policies that selected the subject.
     pub asked: Vec<Arc<Policy>>,
-    pub look_ups: BTreeSet<LookUp>,
+    /// In the order in which they were made, some more than once.
+    pub look_ups: Vec<LookUp>,
 }
 
 /// A finding, and who asked.
@@ -25,7 +26,7 @@ pub struct Judged {
     /// In the order of their names; never empty.
     pub policies: Vec<Arc<Policy>>,
     /// What was looked up for it.
-    pub look_ups: BTreeSet<LookUp>,
+    pub look_ups: Arc<[LookUp]>,
     /// The stored object has the same error already: a repair in steps must be possible.
     pub ratcheted: bool,
     /// The subject asked by annotation that nothing be applied to it.

@@ -10,6 +10,7 @@ use crate::engine::{
         service::{Service, ServicePort},
         telemetry::{BackendRef, Reference, Telemetry, TelemetryKind},
     },
+    limits,
     resolve::{self, Backend, Blast},
     rules::{Judge, Rule, SeenIn, harm::with_harm, suggest},
     subject::Operation,
@@ -44,7 +45,10 @@ const OTLP_HTTP: i64 = 4318;
 fn run(judge: &Judge<'_>) -> Vec<Finding> {
     let Some((kind, telemetry)) = telemetry_of(judge) else { return Vec::new() };
     let blast = resolve::blast(telemetry, &judge.subject.key.namespace, judge.lens);
-    telemetry.references.iter().flat_map(|reference| one(judge, kind, reference, &blast)).collect()
+    let positions = telemetry.references.iter().enumerate();
+    positions
+        .flat_map(|(position, reference)| one(judge, kind, reference, &blast, position < limits::SUGGESTIONS))
+        .collect()
 }
 
 /// The subject as a telemetry object, if it is one.
@@ -52,7 +56,7 @@ pub fn telemetry_of<'a>(judge: &Judge<'a>) -> Option<(TelemetryKind, &'a Telemet
     judge.subject.telemetry().map(|telemetry| (telemetry.kind, telemetry))
 }
 
-fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Blast) -> Vec<Finding> {
+fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Blast, suggests: bool) -> Vec<Finding> {
     let own = judge.subject.key.namespace.as_str();
     let backend = &reference.backend;
     let path = &reference.path;
@@ -89,7 +93,7 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
             ),
         )
         .help("label the namespace so that kgateway's discovery selector matches it"),
-        Backend::Absent => absent(judge, reference, &target),
+        Backend::Absent => absent(judge, reference, &target, suggests),
         Backend::NoSuchPort(service) => {
             let ports = suggest::listed(service.ports.iter().map(ToString::to_string));
             let port = backend.port.unwrap_or_default();
@@ -136,7 +140,7 @@ fn unknown_kind(kind: TelemetryKind, reference: &Reference, own: &str) -> Findin
     finding.help(format!("refer to {takes}"))
 }
 
-fn absent(judge: &Judge<'_>, reference: &Reference, target: &str) -> Finding {
+fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool) -> Finding {
     let own = judge.subject.key.namespace.as_str();
     let backend = &reference.backend;
     let namespace = backend.namespace_or(own);
@@ -154,7 +158,7 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str) -> Finding {
     if !backend.is_service() {
         return finding.help("create it first, or correct the name");
     }
-    let here: Vec<_> = judge.lens.service_names(namespace).collect();
+    let here: Vec<_> = judge.lens.service_names(namespace).filter(|_| suggests).collect();
     let guarded = |name: &str| {
         let sharing = here.iter().find(|(key, _)| key.name == name).map(|(_, service)| &service.sharing);
         is_guarded(judge, backend, sharing.unwrap_or(&Sharing::NotShared))

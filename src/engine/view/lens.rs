@@ -40,7 +40,8 @@ pub enum LookUp {
 #[derive(Debug)]
 pub struct Lens<'v> {
     view: &'v View,
-    seen: RefCell<BTreeSet<LookUp>>,
+    /// In the order in which they were made, some more than once.
+    seen: RefCell<Vec<LookUp>>,
 }
 
 /// A row of a table.
@@ -52,12 +53,12 @@ impl<'v> Lens<'v> {
     }
 
     /// What was looked up so far, in order.
-    pub fn seen(&self) -> BTreeSet<LookUp> {
+    pub fn seen(&self) -> Vec<LookUp> {
         self.seen.borrow().clone()
     }
 
     /// What was looked up, when nothing more will be.
-    pub fn into_seen(self) -> BTreeSet<LookUp> {
+    pub fn into_seen(self) -> Vec<LookUp> {
         self.seen.into_inner()
     }
 
@@ -206,6 +207,6 @@ impl<'v> Lens<'v> {
     }
 
     fn saw(&self, look_up: LookUp) {
-        self.seen.borrow_mut().insert(look_up);
+        self.seen.borrow_mut().push(look_up);
     }
 }
