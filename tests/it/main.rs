@@ -12,6 +12,7 @@ mod bad_input;
 mod bad_policies;
 mod binary;
 mod cli;
+mod fix;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;

@@ -1,0 +1,98 @@
+//! `portcullis fix`: what it wrote passes `check`, and what it need not touch it does not.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+
+use crate::binary::{project, run, run_with_input};
+
+const CONFIG_MAP: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: collector, namespace: telemetry} # theirs
+data:
+  relay: |
+    # three exporters
+    receivers: {otlp: {protocols: {grpc: {}}}}
+    exporters:
+      debug: {verbosity: detailed}   # for the demo
+      otlp: {endpoint: 'tempo:4317'}
+    service:
+      pipelines:
+        traces:
+          receivers: [otlp]
+          exporters: [ debug , otlp ] # to tempo
+  notes: 'exporters: [debug] is what the demo had'
+";
+const PRODUCTION: [&str; 2] = ["--namespace-labels", "telemetry:environment=production"];
+
+fn copy_of(folder: &str) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for file in fs::read_dir(project(folder)).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    copy
+}
+
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry.unwrap();
+        (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
+    };
+    let mut texts: Vec<_> = fs::read_dir(folder).unwrap().map(read).collect();
+    texts.sort();
+    texts
+}
+
+#[test]
+fn what_it_wrote_leaves_nothing_to_fix() {
+    for setup in ["kgateway", "agentgateway", "krakend", "central-collector"] {
+        let copy = copy_of(&format!("examples/{setup}/broken"));
+        let folder = copy.path().to_str().unwrap();
+        run(["fix", "--write", folder]).ends_with(0).says("fixed:");
+        let report = run(["check", "--format", "json", folder]).json();
+        let left: Vec<_> =
+            report["findings"].as_array().unwrap().iter().filter(|finding| finding["fixable"] == true).collect();
+        assert!(left.is_empty(), "{setup}: {left:#?}");
+        let once = texts(copy.path());
+        run(["fix", "--write", folder]).ends_with(0).says("nothing to fix");
+        assert_eq!(texts(copy.path()), once, "{setup}");
+    }
+}
+
+#[test]
+fn without_write_nothing_changes() {
+    let copy = copy_of("examples/kgateway/broken");
+    let before = texts(copy.path());
+    run(["fix", copy.path().to_str().unwrap()]).ends_with(0).says("+++").says("add `--write`");
+    assert_eq!(texts(copy.path()), before);
+}
+
+#[test]
+fn every_other_byte_stays() {
+    let crlf = CONFIG_MAP.replace('\n', "\r\n");
+    let bom = format!("\u{feff}{CONFIG_MAP}");
+    let cut = CONFIG_MAP.trim_end().to_owned();
+    for text in [CONFIG_MAP, &crlf, &bom, &cut] {
+        let fixed = run_with_input(&[&["fix"][..], &PRODUCTION, &["-"]].concat(), text.as_bytes()).ends_with(0).out;
+        assert_eq!(fixed, text.replace("[ debug , otlp ]", "[ otlp ]"));
+    }
+}
+
+#[test]
+fn documents_around_it_stay_as_they_are() {
+    let other = "# a header\n---\nkind: Unknown\napiVersion: example.com/v1\nx:   [ 1,2 ]\n";
+    let text = format!("{other}---\n{CONFIG_MAP}---\n{other}---\nnot: [yaml\n---\n{other}");
+    let ran = run_with_input(&[&["fix"][..], &PRODUCTION, &["-"]].concat(), text.as_bytes()).ends_with(2);
+    assert_eq!(ran.out, text.replace("[ debug , otlp ]", "[ otlp ]"));
+}
+
+#[test]
+fn a_grant_that_may_be_made_goes_into_a_file_of_its_own() {
+    let copy = copy_of("examples/kgateway/good");
+    fs::remove_file(copy.path().join("grants.yaml")).unwrap();
+    let folder = copy.path().to_str().unwrap();
+    run(["check", "--closed-world", folder]).ends_with(1).says("reference-grants/missing");
+    run(["fix", "--write", folder]).ends_with(0).says("portcullis-grants.yaml");
+    run(["check", "--closed-world", folder]).ends_with(0).says("no findings");
+}
