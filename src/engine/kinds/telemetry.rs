@@ -127,6 +127,15 @@ impl TelemetryKind {
         }
     }
 
+    /// As it stands in a sentence.
+    pub const fn with_article(self) -> &'static str {
+        match self {
+            Self::HttpListenerPolicy => "an HTTPListenerPolicy",
+            Self::ListenerPolicy => "a ListenerPolicy",
+            Self::AgentgatewayPolicy => "an AgentgatewayPolicy",
+        }
+    }
+
     /// Translated for Envoy by kgateway, where one bad reference replaces all routes.
     pub const fn is_kgateway(self) -> bool {
         matches!(self, Self::HttpListenerPolicy | Self::ListenerPolicy)

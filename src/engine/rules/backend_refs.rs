@@ -132,7 +132,7 @@ fn unknown_kind(kind: TelemetryKind, reference: &Reference, own: &str) -> Findin
     let finding = Finding::new(
         &UNKNOWN_KIND,
         path.key("kind"),
-        format!("`{known}` is no kind that a {} can send to", kind.name()),
+        format!("`{known}` is no kind that {} can send to", kind.with_article()),
     );
     if kind.is_kgateway() && matches!(&*backend.kind, "ServiceEntry" | "Hostname") {
         return finding.help("kgateway takes it only with its Istio integration; if that is on, say `--control-plane kgateway=2.4,istio=on`");

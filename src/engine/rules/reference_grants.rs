@@ -59,20 +59,20 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for reference in &telemetry.references {
         let crossing = resolve::crossing(kind, own, &reference.backend);
-        let from = format!("{} in namespace `{own}`", kind.name());
+        let from = format!("{} in namespace `{own}`", kind.with_article());
         let to = format!("{} `{}/{}`", crossing.to_kind, crossing.to_namespace, crossing.to_name);
         let path = reference.path.key("namespace");
         match resolve::grant(kind, own, &reference.backend, judge.lens) {
             Grant::NotNeeded | Grant::Given => {}
             Grant::Missing => {
                 let message = format!(
-                    "no ReferenceGrant in namespace `{}` allows a {from} to refer to {to}",
+                    "no ReferenceGrant in namespace `{}` allows {from} to refer to {to}",
                     crossing.to_namespace
                 );
                 found.push(with_remedy(judge, reference, with_harm(Finding::new(&MISSING, path, message), &blast)));
             }
             Grant::Unknown => {
-                let message = format!("no ReferenceGrant that is known allows a {from} to refer to {to}");
+                let message = format!("no ReferenceGrant that is known allows {from} to refer to {to}");
                 let finding = Finding::new(&NOT_CHECKED, path, message)
                     .unknown(format!("whether namespace `{}` has another ReferenceGrant", crossing.to_namespace));
                 found.push(with_remedy(judge, reference, finding));

@@ -40,7 +40,7 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
             Finding::new(
                 &WRONG_KIND,
                 target.path.key("kind"),
-                format!("telemetry of a {} attaches to a Gateway alone, not to a `{}`", kind.name(), target.kind),
+                format!("telemetry of {} attaches to a Gateway alone, not to a `{}`", kind.with_article(), target.kind),
             )
             .help("target the Gateway with `group: gateway.networking.k8s.io` and `kind: Gateway`"),
         ),
@@ -60,7 +60,7 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
             } else if let Some((key, _)) = elsewhere {
                 finding
                     .details(format!("there is one in namespace `{}`", key.namespace), true)
-                    .help(format!("a {} must lie in the namespace of its Gateway", kind.name()))
+                    .help(format!("{} must lie in the namespace of its Gateway", kind.with_article()))
             } else {
                 finding.help("correct the name, or create the Gateway")
             })
@@ -122,8 +122,8 @@ fn other_class(kind: TelemetryKind, target: &Target, gateway: &str, class: &str,
         &OTHER_CLASS,
         path,
         format!(
-            "Gateway `{gateway}` has the class `{class}`, on which a {} does nothing and gets no status",
-            kind.name()
+            "Gateway `{gateway}` has the class `{class}`, on which {} does nothing and gets no status",
+            kind.with_article()
         ),
     );
     match (kind.is_kgateway(), controller) {
