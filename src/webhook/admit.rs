@@ -34,7 +34,21 @@ pub struct Snapshot {
 
 /// The judge of a webhook that makes nothing in a cluster.
 pub fn judge(current: Arc<ArcSwap<Snapshot>>) -> Judge {
-    Arc::new(move |door, review, _deadline| answer(&current.load(), door, review, Timestamp::now()))
+    Arc::new(move |door, review, _deadline| {
+        let answer = answer(&current.load(), door, review, Timestamp::now())?;
+        if !answer.audit.is_empty() {
+            record(door, review, &answer);
+        }
+        Ok(answer)
+    })
+}
+
+/// One line for each review about which there was something to say.
+fn record(door: Door, review: &Review<'_>, answer: &Answer) {
+    let Attributes { operation, kind, namespace, name, user, dry_run, .. } = review.attributes();
+    let operation = operation.name();
+    let (door, uid, allowed, findings) = (door.path(), &*review.request.uid, answer.allowed, &answer.audit);
+    tracing::info!(door, uid, operation, kind, namespace, name, user, dry_run, allowed, ?findings, "judged");
 }
 
 /// The answer to a review.
