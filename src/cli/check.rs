@@ -169,6 +169,8 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source) -> bool {
     match &judged.finding.remedy {
         None => false,
         Some(Remedy::Ensure(_)) => true,
+        // What may not be so is nobody's to edit.
+        Some(Remedy::Edit(_)) if judged.finding.unknown.is_some() => false,
         Some(Remedy::Edit(edit)) => {
             let text = source.text.get(manifest.document.clone()).unwrap_or_default();
             let changes = crate::cli::fix::within(&manifest.within, &edit.changes);

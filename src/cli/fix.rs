@@ -195,7 +195,7 @@ fn fix_document(
 
 fn edits(verdict: Verdict) -> Vec<Edit> {
     let edit = |judged: Judged| match judged.finding.remedy {
-        Some(Remedy::Edit(edit)) => Some(edit),
+        Some(Remedy::Edit(edit)) if judged.finding.unknown.is_none() => Some(edit),
         _ => None,
     };
     verdict.judged.into_iter().filter_map(edit).collect()

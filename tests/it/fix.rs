@@ -96,3 +96,9 @@ fn a_grant_that_may_be_made_goes_into_a_file_of_its_own() {
     run(["fix", "--write", folder]).ends_with(0).says("portcullis-grants.yaml");
     run(["check", "--closed-world", folder]).ends_with(0).says("no findings");
 }
+
+#[test]
+fn whether_a_namespace_is_production_is_not_guessed() {
+    let ran = run_with_input(&["fix", "-"], CONFIG_MAP.as_bytes()).ends_with(0).says("nothing to fix");
+    assert_eq!(ran.out, CONFIG_MAP);
+}

@@ -44,12 +44,9 @@ pub(super) fn notes(reported: &Reported) -> Vec<String> {
     for related in &finding.related {
         notes.push(format!("{}: {}", text::line(&related.object.to_string()), text::line(&related.note)));
     }
-    notes.extend(
-        finding
-            .unknown
-            .as_ref()
-            .map(|what| format!("it could not be looked up: {}; so this is only a warning", text::line(what))),
-    );
+    notes.extend(finding.unknown.as_ref().map(|what| {
+        format!("it could not be looked up: {}; so this is only a {}", text::line(what), finding.level.name())
+    }));
     notes
 }
 
