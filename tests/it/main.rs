@@ -13,6 +13,8 @@ mod bad_policies;
 mod binary;
 mod cli;
 mod fix;
+#[cfg(feature = "server")]
+mod hostile;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;
