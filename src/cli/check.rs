@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{IsTerminal, Write},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ use crate::{
     engine::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
-        finding::Remedy,
+        finding::{Edit, Remedy},
         kinds, patch,
         policy::PolicySet,
         select::Door,
@@ -124,6 +125,7 @@ pub fn judge(
         let Some(source) = sources.get(manifest.source) else { continue };
         let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
         let decision = decide(&verdict, ask);
+        let mut tried = Vec::new();
         for judged in &verdict.judged {
             let denied = decision.denied.iter().any(|denied| std::ptr::eq(*denied, judged));
             let warned = decision.warned.iter().any(|(warned, _)| std::ptr::eq(*warned, judged));
@@ -137,7 +139,7 @@ pub fn judge(
                     (_, true) => "warn",
                     _ => "record",
                 },
-                fixable: is_fixable(judged, manifest, source),
+                fixable: is_fixable(judged, manifest, source, &mut tried),
                 finding: judged.finding.clone(),
             });
         }
@@ -164,24 +166,29 @@ fn as_admitted(
     verdict
 }
 
-/// Whether `fix` can mend it: an edit is tried on the text it would change.
-fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source) -> bool {
+/// Whether `fix` can mend it: an edit is tried on the text it would change, once for all findings that share it.
+fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source, tried: &mut Vec<(Arc<Edit>, bool)>) -> bool {
     match &judged.finding.remedy {
         None => false,
         Some(Remedy::Ensure(_)) => true,
-        // What may not be so is nobody's to edit.
-        Some(Remedy::Edit(_)) if judged.finding.unknown.is_some() => false,
+        // What may not be so is nobody's to edit, and some objects ask to be left alone.
+        Some(Remedy::Edit(_)) if judged.finding.unknown.is_some() || judged.opted_out => false,
         Some(Remedy::Edit(edit)) => {
+            if let Some((_, known)) = tried.iter().find(|(known, _)| Arc::ptr_eq(known, edit)) {
+                return *known;
+            }
             let text = source.text.get(manifest.document.clone()).unwrap_or_default();
             let changes = crate::cli::fix::within(&manifest.within, &edit.changes);
-            yaml::edit::apply(text, &changes, Dialect::Kubernetes).is_ok_and(|edited| edited != text)
+            let fixable = yaml::edit::apply(text, &changes, Dialect::Kubernetes).is_ok_and(|edited| edited != text);
+            tried.push((Arc::clone(edit), fixable));
+            fixable
         }
     }
 }
 
 fn repeated(sources: &[Source], objects: &[Manifest]) -> Vec<String> {
     let mut places: BTreeMap<(&ObjectKey, &str), Vec<&Manifest>> = BTreeMap::new();
-    for manifest in objects.iter().filter(|manifest| !manifest.key.name.is_empty()) {
+    for manifest in objects.iter().filter(|manifest| manifest.object.pointer("/metadata/name").is_some()) {
         places.entry((&manifest.key, kinds::split_api_version(&manifest.api_version).0)).or_default().push(manifest);
     }
     places.retain(|_, manifests| manifests.len() > 1);

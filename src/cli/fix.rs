@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
     path::Path as FilePath,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -23,12 +24,12 @@ use crate::{
         policy::PolicySet,
         select::Door,
         subject::Subject,
-        verdict::{Judged, Verdict},
+        verdict::Verdict,
         view::View,
         yaml::{self, Dialect},
     },
     files::{
-        Source,
+        Refusal, Source,
         manifests::{self, Manifest},
         paths, policies,
         world::{self, Given},
@@ -62,7 +63,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
     if sources.is_empty() && refusals.is_empty() {
         return output::refuse(output::NO_FILES);
     }
-    let mut unreadable = refusals;
+    let (sources, mut unreadable) = with_grants_beside(sources, refusals);
     unreadable.extend(loaded.refusals);
     let read = manifests::read(&sources, &args.judging.namespace, |_| {});
     unreadable.extend(read.refusals.iter().cloned());
@@ -193,12 +194,17 @@ fn fix_document(
     true
 }
 
-fn edits(verdict: Verdict) -> Vec<Edit> {
-    let edit = |judged: Judged| match judged.finding.remedy {
-        Some(Remedy::Edit(edit)) if judged.finding.unknown.is_none() => Some(edit),
-        _ => None,
-    };
-    verdict.judged.into_iter().filter_map(edit).collect()
+/// The edits that the findings carry, each once.
+fn edits(verdict: Verdict) -> Vec<Arc<Edit>> {
+    let mut edits: Vec<Arc<Edit>> = Vec::new();
+    for judged in verdict.judged.into_iter().filter(|judged| !judged.opted_out && judged.finding.unknown.is_none()) {
+        if let Some(Remedy::Edit(edit)) = judged.finding.remedy
+            && !edits.iter().any(|known| Arc::ptr_eq(known, &edit))
+        {
+            edits.push(edit);
+        }
+    }
+    edits
 }
 
 fn judged(manifest: &Manifest, policies: &PolicySet, view: &View, now: Timestamp) -> Verdict {
@@ -241,15 +247,14 @@ fn add_objects(current: &mut Vec<Source>, wanted: &[(usize, Value)], titles: &mu
         }
         let manifest = yaml::emit(&object);
         let text = |key: &str| object.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        titles.push(format!(
-            "{name}: adds {} `{}/{}`",
-            text("/kind"),
-            text("/metadata/namespace"),
-            text("/metadata/name")
-        ));
+        let title =
+            format!("{name}: adds {} `{}/{}`", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
         if !current.iter().any(|source| source.name == name) {
-            let known = std::fs::read_to_string(&name).unwrap_or_default();
-            current.push(Source { name: name.clone(), text: known.into() });
+            if FilePath::new(&name).exists() {
+                // It could not be read, so it must not be written.
+                continue;
+            }
+            current.push(Source { name: name.clone(), text: String::new().into() });
         }
         if let Some(file) = current.iter_mut().find(|source| source.name == name) {
             let mut text = file.text.to_string();
@@ -261,8 +266,25 @@ fn add_objects(current: &mut Vec<Source>, wanted: &[(usize, Value)], titles: &mu
             }
             text.push_str(&manifest);
             file.text = text.into();
+            titles.push(title);
         }
     }
+}
+
+/// The files that hold grants beside what was given: they are part of the world, and may get more of them.
+fn with_grants_beside(mut sources: Vec<Source>, mut refusals: Vec<Refusal>) -> (Vec<Source>, Vec<Refusal>) {
+    let given = sources.iter().filter(|source| source.name != "-");
+    let beside: BTreeSet<_> = given.map(|source| FilePath::new(&source.name).with_file_name(GRANTS)).collect();
+    for path in beside {
+        let known = sources.iter().map(|source| &source.name).chain(refusals.iter().map(|refusal| &refusal.file));
+        if known.into_iter().any(|name| FilePath::new(name) == path) || !path.exists() {
+            continue;
+        }
+        let (source, refusal) = paths::read_one(&path);
+        sources.extend(source);
+        refusals.extend(refusal);
+    }
+    (sources, refusals)
 }
 
 /// Writes beside the file and renames, so that a file is never half written; its permissions stay.

@@ -1,5 +1,7 @@
 //! What follows from a verdict. This is the table of the design, once: no other code weighs levels against actions.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::engine::{
@@ -37,7 +39,7 @@ pub struct Decision<'v> {
     pub warned: Vec<(&'v Judged, Option<Mercy>)>,
     pub recorded: Vec<&'v Judged>,
     /// Edits to apply, in the order of the names of the policies that asked.
-    pub patch: Vec<(&'v Judged, &'v Edit)>,
+    pub patch: Vec<(&'v Judged, &'v Arc<Edit>)>,
     /// Objects to be made before *allowed* is said; empty as soon as anything denies.
     pub ensure: Vec<(&'v Judged, &'v [Value])>,
 }
@@ -126,7 +128,7 @@ fn error(judged: &Judged, action: Action, ask: Ask) -> Outcome<'_> {
     if action != Action::Deny {
         return Outcome::Warns(None);
     }
-    if ask.dry_run && !judged.look_ups.is_empty() {
+    if ask.dry_run && judged.look_ups.iter().any(|look_ups| !look_ups.is_empty()) {
         return Outcome::Warns(Some(Mercy::DryRun));
     }
     Outcome::Denies

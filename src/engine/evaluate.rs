@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::engine::{
     finding::{Finding, Level},
     kinds::meta::REMEDY,
+    limits,
     node::Node,
     policy::Policy,
     rules::Judge,
@@ -94,7 +95,20 @@ fn by_namespace(selector: &LabelSelector, name: &str, lens: &Lens<'_>) -> Select
 fn run(policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>, now: Timestamp) -> Vec<Finding> {
     let judge = Judge { subject, lens, parameters: &policy.parameters, now };
     let findings = (policy.rule.run)(&judge);
-    findings.into_iter().filter_map(|finding| levelled(policy, finding)).collect()
+    bounded(findings.into_iter().filter_map(|finding| levelled(policy, finding)).collect())
+}
+
+/// The worst of them, as many as anybody reads; the last one says how many there are more.
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(limits::FINDINGS);
+    if more > 0 {
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        findings.truncate(limits::FINDINGS);
+        if let Some(last) = findings.last_mut() {
+            last.message.push_str(&format!("; and {more} more findings about this object"));
+        }
+    }
+    findings
 }
 
 /// The finding at the level that the policy wants; what rests on an unknown stays below an error.
@@ -121,7 +135,12 @@ fn ratchet(policy: &Policy, subject: &Subject<'_>, view: &View, now: Timestamp, 
         .iter()
         .map(|finding| {
             finding.level == Level::Error
-                && old.iter().any(|o| o.level == Level::Error && o.code == finding.code && o.message == finding.message)
+                && old.iter().any(|o| {
+                    o.level == Level::Error
+                        && o.code == finding.code
+                        && o.message == finding.message
+                        && finding.related.iter().all(|new| o.related.contains(new))
+                })
         })
         .collect()
 }
@@ -146,14 +165,14 @@ fn push(
             judged.finding = finding;
         }
         judged.policies.push(Arc::clone(policy));
-        judged.look_ups = judged.look_ups.iter().chain(look_ups.iter()).cloned().collect();
+        judged.look_ups.push(Arc::clone(look_ups));
         return;
     }
     let annotation = subject.object().follow(&["metadata", "annotations", REMEDY]);
     verdict.judged.push(Judged {
         finding,
         policies: vec![Arc::clone(policy)],
-        look_ups: Arc::clone(look_ups),
+        look_ups: vec![Arc::clone(look_ups)],
         ratcheted,
         opted_out: annotation.as_str() == Some("Suggest"),
     });

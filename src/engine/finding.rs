@@ -1,6 +1,6 @@
 //! What a rule says: a [`Finding`], with a [`Remedy`] where there is one.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,7 +76,8 @@ pub struct Related {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Remedy {
     /// A change of the subject. Atomic: all of it, or nothing.
-    Edit(Edit),
+    /// Shared: all findings about one configuration are mended by one edit.
+    Edit(Arc<Edit>),
     /// Objects that must exist elsewhere, in this order.
     Ensure(Vec<Value>),
 }
@@ -165,7 +166,13 @@ impl Finding {
 
     #[must_use]
     pub fn edit(mut self, title: impl Into<String>, changes: Vec<Change>) -> Self {
-        self.remedy = Some(Remedy::Edit(Edit { title: title.into(), changes }));
+        self.remedy = Some(Remedy::Edit(Arc::new(Edit { title: title.into(), changes })));
+        self
+    }
+
+    #[must_use]
+    pub fn shared_edit(mut self, edit: &Arc<Edit>) -> Self {
+        self.remedy = Some(Remedy::Edit(Arc::clone(edit)));
         self
     }
 

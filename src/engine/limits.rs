@@ -38,6 +38,9 @@ pub const WARNING_CHARS: usize = 256;
 /// Characters of all warnings of an answer together; the API server drops what goes beyond 4,096.
 pub const WARNINGS_CHARS: usize = 4_096;
 
+/// Findings of one policy about one object: more are counted, and neither printed nor mended one by one.
+pub const FINDINGS: usize = 256;
+
 /// References of one object for which a name is suggested: a hostile object must not buy a comparison of names with each.
 pub const SUGGESTIONS: usize = 64;
 

@@ -1,5 +1,7 @@
 //! From edits to a patched object: edits compose, a remedy is atomic, and applying twice changes nothing.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::engine::{
@@ -43,9 +45,14 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
         let current = subject.with_object(settled.value.clone());
         let verdict = evaluate(selection, &current, view, now);
         let ask = Ask { door: Door::Mutate, dry_run: false, ensure: Ensure::Impossible };
-        let mut accepted: Vec<&Edit> = Vec::new();
+        let mut accepted: Vec<&Arc<Edit>> = Vec::new();
+        let mut declined: Vec<&Arc<Edit>> = Vec::new();
         let mut round = Vec::new();
         for (judged, edit) in decide(&verdict, ask).patch {
+            // Many findings may share one edit.
+            if accepted.iter().chain(&declined).any(|known| Arc::ptr_eq(known, edit)) {
+                continue;
+            }
             let by = Applied {
                 policy: judged.policies.first().map(|policy| policy.name.clone()).unwrap_or_default(),
                 title: edit.title.clone(),
@@ -53,21 +60,25 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
             if accepted.iter().any(|other| overlap(other, edit)) {
                 continue;
             }
-            match operations(&settled.value, accepted.iter().copied().chain([edit])) {
+            match operations(&settled.value, accepted.iter().copied().chain([edit]).map(|edit| &**edit)) {
                 Ok(_) => {
                     accepted.push(edit);
                     round.push(by);
                 }
-                Err(reason) if !settled.dropped.iter().any(|(known, _)| *known == by) => {
-                    settled.dropped.push((by, reason));
+                Err(reason) => {
+                    declined.push(edit);
+                    if !settled.dropped.iter().any(|(known, _)| *known == by) {
+                        settled.dropped.push((by, reason));
+                    }
                 }
-                Err(_) => {}
             }
         }
         if accepted.is_empty() {
             return settled;
         }
-        let Ok((operations, value)) = operations(&settled.value, accepted.iter().copied()) else { return settled };
+        let Ok((operations, value)) = operations(&settled.value, accepted.iter().map(|edit| &***edit)) else {
+            return settled;
+        };
         if seen.contains(&value) {
             // Two policies undo each other: neither is believed.
             let reason = "it and another policy undo each other's edits".to_owned();

@@ -104,10 +104,14 @@ pub fn grant(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &
     if !checked || global || crossing.to_namespace == namespace {
         return Grant::NotNeeded;
     }
-    if discovered(kind, crossing.to_namespace, lens) == Some(false) {
+    let seen = discovered(kind, crossing.to_namespace, lens);
+    if seen == Some(false) {
         return Grant::Missing;
     }
     let (grants, complete) = lens.grants(crossing.to_namespace);
+    if seen.is_none() {
+        return Grant::Unknown;
+    }
     if grants.iter().any(|(_, grant)| grant.allows(&crossing)) {
         Grant::Given
     } else if complete {
@@ -177,6 +181,10 @@ pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
     if !telemetry.kind.is_kgateway() || lens.control_plane().kgateway.minor == 0 {
         return Blast::OnlyTelemetry;
     }
+    // kgateway does not see the object at all.
+    if discovered(telemetry.kind, namespace, lens) == Some(false) {
+        return Blast::Dormant;
+    }
     let mut gateways = Vec::new();
     let mut possible = Vec::new();
     for (target, attachment) in attachments(telemetry, namespace, lens) {
@@ -202,8 +210,14 @@ pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
 }
 
 fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'v>) -> Backend<'v> {
-    if discovered(kind, namespace, lens) == Some(false) {
-        return Backend::NotDiscovered;
+    match discovered(kind, namespace, lens) {
+        Some(true) => {}
+        Some(false) => return Backend::NotDiscovered,
+        None => return Backend::Unknown,
+    }
+    // No Service can have such a name, whatever else exists.
+    if backend.name.contains('.') {
+        return Backend::Absent;
     }
     let Some(port) = backend.port else { return Backend::NoPort };
     match lens.service(namespace, &backend.name) {

@@ -26,7 +26,7 @@ pub struct Judged {
     /// In the order of their names; never empty.
     pub policies: Vec<Arc<Policy>>,
     /// What was looked up for it.
-    pub look_ups: Arc<[LookUp]>,
+    pub look_ups: Vec<Arc<[LookUp]>>,
     /// The stored object has the same error already: a repair in steps must be possible.
     pub ratcheted: bool,
     /// The subject asked by annotation that nothing be applied to it.

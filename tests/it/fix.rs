@@ -102,3 +102,29 @@ fn whether_a_namespace_is_production_is_not_guessed() {
     let ran = run_with_input(&["fix", "-"], CONFIG_MAP.as_bytes()).ends_with(0).says("nothing to fix");
     assert_eq!(ran.out, CONFIG_MAP);
 }
+
+#[test]
+fn a_grant_is_written_once_also_where_one_file_is_named() {
+    let copy = copy_of("examples/kgateway/good");
+    fs::remove_file(copy.path().join("grants.yaml")).unwrap();
+    let telemetry = copy.path().join("telemetry.yaml");
+    // The Service that opted in must be known; the folder's other files are not named.
+    let text = fs::read_to_string(&telemetry).unwrap()
+        + "---\n"
+        + &fs::read_to_string(copy.path().join("namespaces.yaml")).unwrap();
+    fs::write(&telemetry, text).unwrap();
+    run(["fix", "--write", telemetry.to_str().unwrap()]).ends_with(0).says("portcullis-grants.yaml");
+    let once = texts(copy.path());
+    run(["fix", "--write", telemetry.to_str().unwrap()]).ends_with(0).says("nothing to fix");
+    assert_eq!(texts(copy.path()), once);
+}
+
+#[test]
+fn a_grants_file_that_cannot_be_read_is_left_alone() {
+    let copy = copy_of("examples/kgateway/good");
+    fs::remove_file(copy.path().join("grants.yaml")).unwrap();
+    let grants = copy.path().join("portcullis-grants.yaml");
+    fs::write(&grants, b"\xff\xfd not text").unwrap();
+    run(["fix", "--write", copy.path().to_str().unwrap()]).ends_with(2);
+    assert_eq!(fs::read(&grants).unwrap(), b"\xff\xfd not text");
+}

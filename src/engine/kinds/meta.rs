@@ -24,9 +24,9 @@ pub struct Meta {
     pub name: String,
     #[serde(deserialize_with = "lenient")]
     pub namespace: String,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "strings")]
     pub labels: Labels,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "strings")]
     pub annotations: Labels,
     #[serde(deserialize_with = "lenient")]
     pub creation_timestamp: Option<Timestamp>,
@@ -81,4 +81,14 @@ where
         Maybe::Value(value) => value,
         Maybe::Other(_) => T::default(),
     })
+}
+
+/// The entries that are strings: one that is not (the API server refuses it) must not hide the others.
+fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
+    let entries: serde_json::Map<String, serde_json::Value> = lenient(deserializer)?;
+    let strings = entries.into_iter().filter_map(|(key, value)| match value {
+        serde_json::Value::String(value) => Some((key, value)),
+        _ => None,
+    });
+    Ok(strings.collect())
 }

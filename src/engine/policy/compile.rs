@@ -138,6 +138,11 @@ fn selects_what_it_may(
     failure: FailurePolicy,
 ) -> Result<(), BadPolicy> {
     for (index, selected) in matches.iter().enumerate() {
+        if !selected.operations.iter().any(|operation| rule.operations.contains(operation)) {
+            let known: Vec<_> = rule.operations.iter().map(|operation| operation.name()).collect();
+            let message = format!("the rule `{}` judges only {}", rule.name, known.join(", "));
+            return Err(BadPolicy { path: path.index(index).key("operations"), message });
+        }
         for (group, resource) in
             selected.groups.iter().flat_map(|group| selected.resources.iter().map(move |resource| (group, resource)))
         {

@@ -3,8 +3,10 @@
 mod carriers;
 mod codes;
 
+use std::sync::Arc;
+
 use crate::engine::{
-    finding::{Change, Finding},
+    finding::{Change, Edit, Finding},
     kinds::{
         CORE, OPENTELEMETRY,
         collector::{
@@ -93,7 +95,7 @@ fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {
 }
 
 fn findings(carrier: &Carrier<'_>, plan: &Plan, image: Image) -> Vec<Finding> {
-    let edit = edit(carrier, plan);
+    let edit = edit(carrier, plan).map(|changes| Arc::new(Edit { title: title(carrier, plan), changes }));
     plan.uses
         .iter()
         .map(|found| {
@@ -112,7 +114,7 @@ fn findings(carrier: &Carrier<'_>, plan: &Plan, image: Image) -> Vec<Finding> {
             }
             let finding = Finding::new(&IN_PIPELINE, path, message(found));
             match &edit {
-                Ok(changes) => finding.help(help(found, treatment, image)).edit(title(carrier, plan), changes.clone()),
+                Ok(edit) => finding.help(help(found, treatment, image)).shared_edit(edit),
                 Err(why) => finding.help(format!("take it out by hand; that is not done automatically because {why}")),
             }
         })

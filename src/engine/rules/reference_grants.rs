@@ -100,7 +100,10 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
     // The owner's own grant does not carry our label: it would be ours to remove.
     if let Some(metadata) = grant.get_mut("metadata").and_then(|metadata| metadata.as_object_mut()) {
         metadata.remove("labels");
-        metadata.insert("name".to_owned(), format!("allow-{}-from-{own}", kind.name().to_lowercase()).into());
+        metadata.insert(
+            "name".to_owned(),
+            format!("allow-{}-from-{own}-to-{}", kind.name().to_lowercase(), crossing.to_name).into(),
+        );
     }
     finding
         .help(format!(

@@ -5,11 +5,15 @@ use crate::engine::limits;
 /// The closest candidate, if it is close enough to be a slip: at most a third of the name differs, or one contains
 /// the other.
 pub fn closest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No name is longer (RFC 1123 subdomain), and comparing costs the product of the lengths.
+    if wrong.len() > 253 {
+        return None;
+    }
     let allowed = (wrong.chars().count() / 3).max(1);
     candidates
         .into_iter()
         .take(limits::SUGGESTION_CANDIDATES)
-        .filter(|candidate| *candidate != wrong)
+        .filter(|candidate| *candidate != wrong && candidate.len() <= 253)
         .map(|candidate| (strsim::damerau_levenshtein(wrong, candidate), candidate))
         .filter(|(distance, candidate)| {
             let contained =

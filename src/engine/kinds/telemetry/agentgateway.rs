@@ -36,10 +36,10 @@ pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
 fn frontend_sibling<'a>(spec: &Node<'a>, holder: &crate::engine::node::Path, key: &str) -> Option<&'a str> {
     use crate::engine::node::Segment;
     let inside = holder.segments().get(spec.path().segments().len()..).unwrap_or_default();
-    let node = inside.iter().try_fold(spec.clone(), |node, segment| match segment {
-        Segment::Key(key) => Some(node.get(key)),
-        Segment::Index(index) => node.items().nth(*index),
+    let value = inside.iter().try_fold(spec.value()?, |value, segment| match segment {
+        Segment::Key(key) => value.get(key),
+        Segment::Index(index) => value.get(index),
         Segment::Yaml => None,
     })?;
-    node.get(key).as_str()
+    value.get(key)?.as_str()
 }

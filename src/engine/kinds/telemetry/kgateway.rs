@@ -1,8 +1,10 @@
 //! HTTPListenerPolicy and ListenerPolicy: where their telemetry stands and what of it kgateway reads.
 
+use std::collections::BTreeSet;
+
 use crate::engine::{
     kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, TelemetryKind, walk},
-    node::Node,
+    node::{Node, Path},
 };
 
 /// `httpSettings`, or the spec of an HTTPListenerPolicy: what holds `accessLog` and `tracing`.
@@ -98,7 +100,7 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
     walk(spec, &mut nodes);
     let all_settings = settings(kind, spec);
     // An `openTelemetry` beside a `grpcService` is never resolved: the only reference that can be bad without harm.
-    let ignored: Vec<_> = all_settings
+    let ignored: BTreeSet<Path> = all_settings
         .iter()
         .flat_map(access_log)
         .filter(|entry| entry.grpc && entry.opentelemetry)
@@ -106,7 +108,7 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
         .collect();
     let references = nodes
         .iter()
-        .filter(|node| !ignored.iter().any(|path| node.path().starts_with(path)))
+        .filter(|node| ignored.is_empty() || !is_within(node.path(), &ignored))
         .filter_map(|node| {
             let path = node.path().clone();
             let grpc = !path.to_string().contains("httpService");
@@ -123,4 +125,13 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
         }
     }
     (references, set)
+}
+
+/// Whether one of these paths leads to it; there may be thousands of both.
+fn is_within(path: &Path, holders: &BTreeSet<Path>) -> bool {
+    let mut at = Path::root();
+    path.segments().iter().any(|segment| {
+        at.push(segment.clone());
+        holders.contains(&at)
+    })
 }

@@ -84,7 +84,7 @@ fn as_stored(judge: &Judge<'_>) -> Value {
     let mut changes = Vec::new();
     for finding in (unknown_fields::RULE.run)(judge) {
         match finding.remedy {
-            Some(Remedy::Edit(edit)) => changes.extend(edit.changes),
+            Some(Remedy::Edit(edit)) => changes.extend(edit.changes.iter().cloned()),
             _ => changes.push(Change::Remove { path: finding.path }),
         }
     }
