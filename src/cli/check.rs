@@ -126,12 +126,13 @@ pub fn judge(
         let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
         let decision = decide(&verdict, ask);
         let mut tried = Vec::new();
+        let mut places = None;
         for judged in &verdict.judged {
             let denied = decision.denied.iter().any(|denied| std::ptr::eq(*denied, judged));
             let warned = decision.warned.iter().any(|(warned, _)| std::ptr::eq(*warned, judged));
             report.findings.push(Reported {
                 source: manifest.source,
-                span: manifest.span(source, &judged.finding.path),
+                span: places.get_or_insert_with(|| manifest.places(source)).span(&judged.finding.path),
                 object: manifest.key.clone(),
                 policies: judged.policies.iter().map(|policy| policy.name.clone()).collect(),
                 action: match (denied, warned) {

@@ -9,7 +9,7 @@ use crate::{
         kinds,
         node::{Node, Path},
         subject::{Attributes, ObjectKey, Operation},
-        yaml::{self, Dialect, tree::Tree},
+        yaml::{self, Dialect, spans::Places, tree::Tree},
     },
     files::{Refusal, Source},
 };
@@ -139,6 +139,24 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
     });
 }
 
+/// Answers where paths of one object stand in its source.
+#[derive(Debug)]
+pub struct ManifestPlaces {
+    places: Option<Places>,
+    prefix: Path,
+    /// Byte in the source at which what was read begins.
+    start: usize,
+}
+
+impl ManifestPlaces {
+    /// The bytes in the source that a path of the object points at, or those of the nearest thing above it.
+    pub fn span(&mut self, path: &Path) -> Range<usize> {
+        let path = self.prefix.join(path);
+        let span = self.places.as_mut().map(|places| places.locate(&path)).unwrap_or_default();
+        self.start + span.start..self.start + span.end
+    }
+}
+
 impl Manifest {
     /// As if it were created now.
     pub fn attributes(&self) -> Attributes<'_> {
@@ -157,21 +175,17 @@ impl Manifest {
         }
     }
 
-    /// The bytes in its source that a path of the object points at, or those of the nearest thing above it.
-    pub fn span(&self, source: &Source, path: &Path) -> Range<usize> {
-        let in_document = || {
+    /// Where paths of the object stand in its source; an item of a List is read alone.
+    pub fn places(&self, source: &Source) -> ManifestPlaces {
+        let (places, prefix, start) = if let Some((places, start)) =
+            self.alone(source).and_then(|(text, start)| Some((Places::of(&text)?, start)))
+        {
+            (Some(places), Path::root(), start)
+        } else {
             let text = source.text.get(self.document.clone()).unwrap_or_default();
-            let span = yaml::spans::locate(text, &self.within.join(path));
-            span.map_or(self.document.start..self.document.start, |span| {
-                self.document.start + span.start..self.document.start + span.end
-            })
+            (Places::of(text), self.within.clone(), self.document.start)
         };
-        self.alone(source)
-            .and_then(|(text, start)| {
-                let span = yaml::spans::locate(&text, path)?;
-                Some(start + span.start..start + span.end)
-            })
-            .unwrap_or_else(in_document)
+        ManifestPlaces { places, prefix, start }
     }
 
     /// An item of a List as a document of its own, and the byte at which it begins: a List of thousands must not be read

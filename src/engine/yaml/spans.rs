@@ -1,5 +1,7 @@
 //! Bytes of a document that a path means, also where it leads into YAML held in a string.
 
+use std::collections::BTreeMap;
+
 use crate::engine::{
     limits,
     node::Path,
@@ -18,10 +20,19 @@ pub struct Span {
     pub end: usize,
 }
 
+/// One document, read once for however many paths: it, and the YAML held in its strings.
+#[derive(Debug)]
+pub struct Places {
+    tree: Tree,
+    depth: usize,
+    /// By the path of the string; None where it holds no YAML.
+    embedded: BTreeMap<Path, Option<(Box<Self>, Positions)>>,
+}
+
 /// What to point at for a path: a value that fits on a line, else its key, else its first line. What does not exist is
 /// shown at its nearest ancestor. None where the text is not YAML.
 pub fn locate(text: &str, path: &Path) -> Option<Span> {
-    parse(text).ok().map(|tree| within(&tree, path, limits::EMBEDDED_DEPTH))
+    Places::of(text).map(|mut places| places.locate(path))
 }
 
 /// Line and column from 1, the column in characters; a byte order mark is none.
@@ -57,15 +68,31 @@ impl Span {
     }
 }
 
-fn within(tree: &Tree, path: &Path, depth: usize) -> Span {
-    let (outer, inner) = path.split_at_yaml();
-    let found = tree.locate(&outer);
-    let whole = best(tree, &found);
-    let Some(inner) = inner.filter(|_| found.exact && depth > 0) else { return whole };
-    let Some((text, _)) = tree.scalar(found.node) else { return whole };
-    let Ok(inner_tree) = parse(text) else { return whole };
-    let span = within(&inner_tree, &inner, depth - 1);
-    Positions::of(tree, found.node).map_or(whole, |positions| positions.outward(span))
+// === impl Places ===
+
+impl Places {
+    /// None where the text is not YAML.
+    pub fn of(text: &str) -> Option<Self> {
+        Self::at_depth(text, limits::EMBEDDED_DEPTH)
+    }
+
+    fn at_depth(text: &str, depth: usize) -> Option<Self> {
+        Some(Self { tree: parse(text).ok()?, depth, embedded: BTreeMap::new() })
+    }
+
+    /// As [`locate`].
+    pub fn locate(&mut self, path: &Path) -> Span {
+        let (outer, inner) = path.split_at_yaml();
+        let found = self.tree.locate(&outer);
+        let whole = best(&self.tree, &found);
+        let Some(inner) = inner.filter(|_| found.exact && self.depth > 0) else { return whole };
+        let (tree, depth) = (&self.tree, self.depth - 1);
+        let embedded = self.embedded.entry(outer).or_insert_with(|| {
+            let (text, _) = tree.scalar(found.node)?;
+            Some((Box::new(Self::at_depth(text, depth)?), Positions::of(tree, found.node)?))
+        });
+        embedded.as_mut().map_or(whole, |(places, positions)| positions.outward(places.locate(&inner)))
+    }
 }
 
 /// One line of what was found, the more telling the better.
