@@ -65,6 +65,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     let Manifests { objects, not_objects, refusals: unread } =
         manifests::read(&sources, &args.judging.namespace, |done| progress.at(done));
     refusals.extend(unread);
+    refusals.extend(manifests::empty(&sources));
     let view = world::of(&objects, &given);
     let mut report = judge(&sources, &objects, &loaded.policies, &view, now, args.admission);
     progress.done();

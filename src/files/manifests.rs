@@ -53,6 +53,19 @@ pub fn read(sources: &[Source], default_namespace: &str, mut progress: impl FnMu
     manifests
 }
 
+/// Files that hold nothing but blank lines and comments: a check of nothing must not look like one that found nothing.
+pub fn empty(sources: &[Source]) -> Vec<Refusal> {
+    let empty = sources.iter().enumerate().filter(|(_, source)| yaml::documents::split(&source.text).is_empty());
+    empty
+        .map(|(index, source)| Refusal {
+            file: source.name.clone(),
+            span: Some((index, 0..0)),
+            message: "there is no document in this file".to_owned(),
+            help: None,
+        })
+        .collect()
+}
+
 fn read_document(
     manifests: &mut Manifests,
     index: usize,

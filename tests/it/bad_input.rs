@@ -201,18 +201,20 @@ fn a_bad_document_costs_no_other_of_its_file() {
 }
 
 #[test]
-fn nothing_to_judge_is_no_error() {
+fn a_file_without_a_document_is_refused() {
     let folder = folder_with(&[
         ("empty.yaml", b""),
         ("comments.yaml", b"# nothing\n---\n# yet\n"),
         ("blank.yaml", b"\n\n\n"),
         ("bom.yaml", b"\xef\xbb\xbf"),
-        ("null.yaml", b"---\nnull\n"),
         ("empty.json", b""),
+        ("null.yaml", b"---\nnull\n"),
     ]);
     for format in FORMATS {
-        check_in(folder.path(), &[".", "--format", format]).ends_with(0);
+        check_in(folder.path(), &[".", "--format", format]).ends_with(2).says("comments.yaml");
     }
+    let report = check_in(folder.path(), &[".", "--format", "json"]).json();
+    assert_eq!(report["refusals"].as_array().unwrap().len(), 5, "a document that says nothing is one");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn standard_input_is_a_file_named_dash() {
     assert_eq!(report["findings"][0]["file"], "-");
     run_with_input(&["check", "-", "--fail-on", "warning"], &text).ends_with(1).says("--> -:");
     run_with_input(&["check", "-"], b"a: [").ends_with(2).says("--> -:1");
-    run_with_input(&["check", "-"], b"").ends_with(0);
+    run_with_input(&["check", "-"], b"").ends_with(2).says("there is no document");
 }
 
 #[test]
