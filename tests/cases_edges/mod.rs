@@ -75,7 +75,12 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let subject = run::key_of(&prepared.request.object);
     let others = file.world(case).into_iter().filter(|object| run::key_of(object) != subject).map(yaml::emit);
-    std::fs::write(folder.path().join("world.yaml"), others.collect::<Vec<_>>().join("---\n")).unwrap();
+    let world = others.collect::<Vec<_>>().join("---\n");
+    let mut files = vec![folder.path().join("subject.yaml")];
+    if !world.is_empty() {
+        files.push(folder.path().join("world.yaml"));
+        std::fs::write(folder.path().join("world.yaml"), world).unwrap();
+    }
     std::fs::write(folder.path().join("subject.yaml"), yaml::emit(&prepared.request.object)).unwrap();
     let policies = folder.path().join("policies");
     std::fs::create_dir(&policies).unwrap();
@@ -95,7 +100,7 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
     if case.closed_world {
         command.arg("--closed-world");
     }
-    let output = command.args([folder.path().join("world.yaml"), folder.path().join("subject.yaml")]).output().unwrap();
+    let output = command.args(files).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
     if !report["refusals"].as_array().is_some_and(Vec::is_empty) {
