@@ -33,7 +33,6 @@ pub struct Rule {
     pub in_files: &'static [(&'static str, &'static str)],
     pub seen_in: SeenIn,
     pub gives_edits: bool,
-    pub reads_old: bool,
     /// Bytes that an object must contain to be worth parsing.
     pub needle: Option<&'static str>,
     pub codes: &'static [&'static Code],

@@ -33,7 +33,6 @@ pub static RULE: Rule = Rule {
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: false,
-    reads_old: false,
     needle: Some("backendRef"),
     codes: CODES,
     run,

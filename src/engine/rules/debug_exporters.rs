@@ -30,7 +30,6 @@ pub static RULE: Rule = Rule {
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: true,
-    reads_old: false,
     needle: Some("pipelines"),
     codes: CODES,
     run,

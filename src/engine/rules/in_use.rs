@@ -32,7 +32,6 @@ pub static RULE: Rule = Rule {
     in_files: &[],
     seen_in: SeenIn::Requests,
     gives_edits: false,
-    reads_old: true,
     needle: None,
     codes: &[&NEEDED, &WAKES],
     run,

@@ -26,7 +26,6 @@ pub static RULE: Rule = Rule {
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: false,
-    reads_old: false,
     needle: None,
     codes: codes::CODES,
     run,

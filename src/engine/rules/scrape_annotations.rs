@@ -24,7 +24,6 @@ pub static RULE: Rule = Rule {
     in_files: &[("apps", "daemonsets"), ("apps", "deployments"), ("apps", "statefulsets")],
     seen_in: SeenIn::Everywhere,
     gives_edits: true,
-    reads_old: false,
     needle: None,
     codes: CODES,
     run,

@@ -27,7 +27,6 @@ pub static RULE: Rule = Rule {
     in_files: &[],
     seen_in: SeenIn::Files,
     gives_edits: true,
-    reads_old: false,
     needle: None,
     codes: CODES,
     run,
