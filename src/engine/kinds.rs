@@ -26,6 +26,8 @@ pub const KGATEWAY: &str = "gateway.kgateway.dev";
 pub const AGENTGATEWAY: &str = "agentgateway.dev";
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 pub const ISTIO: &str = "networking.istio.io";
+/// Our own.
+pub const PORTCULLIS: &str = "portcullis.dev";
 pub const OPENTELEMETRY: &str = "opentelemetry.io";
 
 const fn kind(group: &'static str, kind: &'static str, resource: &'static str, namespaced: bool) -> Kind {
@@ -52,6 +54,7 @@ pub const KINDS: &[Kind] = &[
     kind(AGENTGATEWAY, "AgentgatewayBackend", "agentgatewaybackends", true),
     kind(AGENTGATEWAY, "AgentgatewayPolicy", "agentgatewaypolicies", true),
     kind(ISTIO, "ServiceEntry", "serviceentries", true),
+    kind(PORTCULLIS, "GuardPolicy", "guardpolicies", false),
     kind(OPENTELEMETRY, "OpenTelemetryCollector", "opentelemetrycollectors", true),
 ];
 

@@ -101,3 +101,7 @@ pub const PEM_BYTES: u64 = 1024 * 1024;
 
 /// Rounds of `fix`: what has to wait for another edit is made in a later one, and few have to wait twice.
 pub const FIX_ROUNDS: usize = 16;
+
+/// Objects of one list that is read while a request waits: a namespace's grants are a handful, and what is more than this
+/// is not read in a request's time.
+pub const LISTED: u32 = 500;

@@ -1,0 +1,6 @@
+//! The edge to the cluster: what is watched of it, what is read again before a denial, and what is made in it.
+
+pub mod api;
+pub mod changes;
+pub mod crds;
+pub mod policies;

@@ -1,0 +1,256 @@
+//! The API server: one object, one list, one write. Everything else of the cluster goes through here.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{
+    Client, Resource,
+    api::{ListParams, PostParams},
+    core::{ApiResource, DynamicResourceScope},
+    discovery,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::engine::{
+    kinds::{self, Kind},
+    limits,
+    object::Object,
+    subject::ObjectKey,
+};
+
+/// The API server, and the versions in which it serves the kinds that we know. Clones share both.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+    served: Arc<ArcSwap<BTreeMap<(&'static str, &'static str), ApiResource>>>,
+}
+
+/// An object as a watch, a list or a GET brings it. Any JSON object is one: nothing malformed stops a watch.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Only what identifies it and its version.
+    meta: ObjectMeta,
+    pub value: Value,
+}
+
+/// What went wrong between us and the API server, in words for a log.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("the API server does not serve {0}")]
+    NotServed(&'static str),
+    #[error("not allowed: {0}")]
+    Forbidden(String),
+    #[error("there is none")]
+    NotFound,
+    #[error("somebody else wrote it: {0}")]
+    Conflict(String),
+    #[error("{0}")]
+    Other(#[source] Box<kube::Error>),
+}
+
+// === impl Api ===
+
+impl Api {
+    pub fn new(client: Client) -> Self {
+        Self { client, served: Arc::default() }
+    }
+
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// In which version the API server serves a kind, asked anew; None where it does not.
+    ///
+    /// # Errors
+    /// The API server could not be asked.
+    pub async fn discover(&self, kind: &'static Kind) -> Result<Option<ApiResource>, ApiError> {
+        let found = match version_of_built_in(kind) {
+            Some(version) => Some(resource(kind, version)),
+            None => match discovery::group(&self.client, kind.group).await {
+                Ok(group) => group.recommended_kind(kind.kind).map(|(resource, _)| resource),
+                Err(kube::Error::Discovery(_)) => None,
+                Err(kube::Error::Api(status)) if status.is_not_found() => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        self.served.rcu(|served| {
+            let mut served = BTreeMap::clone(served);
+            match &found {
+                Some(resource) => served.insert((kind.group, kind.kind), resource.clone()),
+                None => served.remove(&(kind.group, kind.kind)),
+            };
+            served
+        });
+        Ok(found)
+    }
+
+    /// One object; None where there is none, or where its kind is not served.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
+        let Some(api) = self.objects(&key.group, &key.kind, &key.namespace).await? else { return Ok(None) };
+        Ok(api.get_opt(&key.name).await?.map(|observed| observed.value))
+    }
+
+    /// The objects of a kind in a namespace, or in all where it is empty; none where the kind is not served.
+    ///
+    /// # Errors
+    /// They could not be read, or are more than [`limits::LISTED`].
+    pub async fn list(&self, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
+        let Some(api) = self.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
+        let listed = api.list(&ListParams::default().limit(limits::LISTED)).await?;
+        if listed.metadata.continue_.is_some_and(|more| !more.is_empty()) {
+            let too_many = format!("there are more than {} of {kind} in `{namespace}`", limits::LISTED);
+            return Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))));
+        }
+        Ok(listed.items.into_iter().map(|observed| (observed.key(group, kind), observed.value)).collect())
+    }
+
+    /// kube's own API of a kind; None where it is not served.
+    ///
+    /// # Errors
+    /// The API server could not be asked whether it serves the kind, or we do not know it.
+    pub async fn objects(
+        &self,
+        group: &str,
+        kind: &str,
+        namespace: &str,
+    ) -> Result<Option<kube::Api<Observed>>, ApiError> {
+        let Some(known) = kinds::by_kind(group, kind) else { return Ok(None) };
+        let served = self.served.load().get(&(known.group, known.kind)).cloned();
+        let served = match served {
+            Some(served) => Some(served),
+            None => self.discover(known).await?,
+        };
+        Ok(served.map(|served| self.objects_of(&served, known.namespaced.then_some(namespace).unwrap_or_default())))
+    }
+
+    /// kube's own API of what has been discovered.
+    pub fn objects_of(&self, resource: &ApiResource, namespace: &str) -> kube::Api<Observed> {
+        if namespace.is_empty() {
+            kube::Api::all_with(self.client(), resource)
+        } else {
+            kube::Api::namespaced_with(self.client(), namespace, resource)
+        }
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// It could not be created.
+    pub async fn create(&self, key: &ObjectKey, value: Value) -> Result<(), ApiError> {
+        let Some(api) = self.objects(&key.group, &key.kind, &key.namespace).await? else {
+            return Err(ApiError::NotServed("the kind"));
+        };
+        api.create(&PostParams::default(), &Observed::from(value)).await?;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+// === impl Observed ===
+
+impl Observed {
+    pub fn key(&self, group: &str, kind: &str) -> ObjectKey {
+        let namespace = self.meta.namespace.as_deref().unwrap_or_default();
+        ObjectKey::new(group, kind, namespace, self.meta.name.as_deref().unwrap_or_default())
+    }
+}
+
+impl From<Value> for Observed {
+    fn from(value: Value) -> Self {
+        let text = |field: &str| Some(value.get("metadata")?.get(field)?.as_str()?.to_owned());
+        let meta = ObjectMeta {
+            name: text("name"),
+            namespace: text("namespace"),
+            resource_version: text("resourceVersion"),
+            uid: text("uid"),
+            ..ObjectMeta::default()
+        };
+        Self { meta, value }
+    }
+}
+
+impl<'de> Deserialize<'de> for Observed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Object::deserialize(deserializer).map(|object| Value::Object(object.0).into())
+    }
+}
+
+impl Serialize for Observed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+impl Resource for Observed {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(dt: &ApiResource) -> Cow<'_, str> {
+        dt.kind.as_str().into()
+    }
+
+    fn group(dt: &ApiResource) -> Cow<'_, str> {
+        dt.group.as_str().into()
+    }
+
+    fn version(dt: &ApiResource) -> Cow<'_, str> {
+        dt.version.as_str().into()
+    }
+
+    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
+        dt.api_version.as_str().into()
+    }
+
+    fn plural(dt: &ApiResource) -> Cow<'_, str> {
+        dt.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+// === impl ApiError ===
+
+impl From<kube::Error> for ApiError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.is_forbidden() => Self::Forbidden(status.message),
+            kube::Error::Api(status) if status.is_not_found() => Self::NotFound,
+            kube::Error::Api(status) if status.is_conflict() => Self::Conflict(status.message),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+/// These are part of every API server, in this version.
+fn version_of_built_in(kind: &Kind) -> Option<&'static str> {
+    match kind.group {
+        "" | "apps" | "apiextensions.k8s.io" => Some("v1"),
+        _ => None,
+    }
+}
+
+fn resource(kind: &Kind, version: &str) -> ApiResource {
+    ApiResource {
+        group: kind.group.to_owned(),
+        version: version.to_owned(),
+        api_version: if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) },
+        kind: kind.kind.to_owned(),
+        plural: kind.resource.to_owned(),
+    }
+}
