@@ -4,3 +4,5 @@ pub mod api;
 pub mod changes;
 pub mod crds;
 pub mod policies;
+pub mod watch;
+pub mod watched;
