@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod finding;
 pub mod kinds;
 pub mod limits;
+pub mod name;
 pub mod node;
 pub mod object;
 pub mod patch;

@@ -59,11 +59,11 @@ fn objects(size: Size) {
         ("Services", Size { telemetry: 0, ..size }),
         ("telemetry objects, half of one collector", Size { services: 0, ..size }),
     ] {
-        let objects: Vec<_> = material::world(size).map(|object| (key_of(&object), object)).collect();
+        let objects: Vec<_> = material::world(size).collect();
         let (view, bytes) = kept(|| {
             let mut view = View::closed(ControlPlane::default());
-            for (key, object) in &objects {
-                view.insert(key, object);
+            for object in &objects {
+                view.insert(&key_of(object), object);
             }
             view
         });

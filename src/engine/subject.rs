@@ -9,10 +9,8 @@ use serde::{
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::engine::{
-    kinds::{
-        meta::Meta,
-        telemetry::{Telemetry, TelemetryKind},
-    },
+    kinds::telemetry::{Telemetry, TelemetryKind},
+    name::Name,
     node::Node,
 };
 
@@ -20,11 +18,11 @@ use crate::engine::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
     /// Empty for the core group.
-    pub group: String,
-    pub kind: String,
+    pub group: Name,
+    pub kind: Name,
     /// Empty for a cluster-scoped object.
-    pub namespace: String,
-    pub name: String,
+    pub namespace: Name,
+    pub name: Name,
 }
 
 /// What is done to the subject.
@@ -89,7 +87,12 @@ pub enum BadObject {
 
 impl ObjectKey {
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        Self { group: group.to_owned(), kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        Self {
+            group: Name::word(group),
+            kind: Name::word(kind),
+            namespace: Name::new(namespace),
+            name: Name::new(name),
+        }
     }
 }
 
@@ -143,12 +146,15 @@ impl<'a> Subject<'a> {
     pub fn of(attributes: Attributes<'a>, object: Value, old: Value) -> Self {
         let named = Node::root(if object.is_null() { &old } else { &object }).get("metadata");
         let either = |attribute: &str, field: &str| match (attribute, named.get(field).text()) {
-            ("", text) => text.to_owned(),
-            (attribute, _) => attribute.to_owned(),
+            ("", text) => Name::new(text),
+            (attribute, _) => Name::new(attribute),
         };
-        let name = either(attributes.name, "name");
-        let namespace = either(attributes.namespace, "namespace");
-        let key = ObjectKey { group: attributes.group.to_owned(), kind: attributes.kind.to_owned(), namespace, name };
+        let key = ObjectKey {
+            group: Name::word(attributes.group),
+            kind: Name::word(attributes.kind),
+            namespace: either(attributes.namespace, "namespace"),
+            name: either(attributes.name, "name"),
+        };
         Self { attributes, key, object, old, telemetry: OnceCell::new() }
     }
 
@@ -193,8 +199,7 @@ impl<'a> Subject<'a> {
     pub fn telemetry(&self) -> Option<&Telemetry> {
         let read = || {
             let kind = TelemetryKind::of(&self.key.group, &self.key.kind)?;
-            let meta = self.object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
-            Some(Telemetry::read(kind, &meta, &self.object))
+            Some(Telemetry::read(kind, &self.object))
         };
         self.telemetry.get_or_init(read).as_ref()
     }

@@ -4,9 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::kinds::{
-    CORE, GATEWAY_API,
-    meta::{MANAGED_BY, Meta, lenient},
+use crate::engine::{
+    kinds::{
+        CORE, GATEWAY_API,
+        meta::{MANAGED_BY, Meta, lenient},
+    },
+    name::Name,
 };
 
 /// The lean form of a ReferenceGrant. Every `from` is allowed every `to`; there are no wildcards.
@@ -22,11 +25,11 @@ pub struct ReferenceGrant {
 #[serde(default)]
 pub struct From {
     #[serde(deserialize_with = "lenient")]
-    pub group: Box<str>,
+    pub group: Name,
     #[serde(deserialize_with = "lenient")]
-    pub kind: Box<str>,
+    pub kind: Name,
     #[serde(deserialize_with = "lenient")]
-    pub namespace: Box<str>,
+    pub namespace: Name,
 }
 
 /// To what references are allowed; without a name, to every object of the kind.
@@ -34,11 +37,11 @@ pub struct From {
 #[serde(default)]
 pub struct To {
     #[serde(deserialize_with = "lenient")]
-    pub group: Box<str>,
+    pub group: Name,
     #[serde(deserialize_with = "lenient")]
-    pub kind: Box<str>,
+    pub kind: Name,
     #[serde(deserialize_with = "lenient")]
-    pub name: Option<Box<str>>,
+    pub name: Option<Name>,
 }
 
 /// A reference that needs a grant.
@@ -65,24 +68,24 @@ struct Spec {
 // === impl ReferenceGrant ===
 
 impl ReferenceGrant {
-    pub fn read(meta: &Meta, object: &Value) -> Self {
+    pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let spec = object.get("spec").and_then(|spec| Spec::deserialize(spec).ok()).unwrap_or_default();
-        let ours = meta.labels.get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1);
+        let ours = meta.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
         Self { from: spec.from.into(), to: spec.to.into(), ours }
     }
 
     /// kgateway's `ReferenceAllowed` (pkg/krtcollections/policy.go): exact group, kind and namespace of the source, and
     /// group and kind of the target with its name or none; `core` in a grant is the core group.
     pub fn allows(&self, crossing: &Crossing<'_>) -> bool {
-        let group = |group: &str| if group == "core" { CORE.to_owned() } else { group.to_owned() };
+        let is = |group: &Name, wanted: &str| *group == wanted || (*group == "core" && wanted == CORE);
         let from = self.from.iter().any(|from| {
-            group(&from.group) == crossing.from_group
-                && &*from.kind == crossing.from_kind
-                && &*from.namespace == crossing.from_namespace
+            is(&from.group, crossing.from_group)
+                && from.kind == crossing.from_kind
+                && from.namespace == crossing.from_namespace
         });
         from && self.to.iter().any(|to| {
-            group(&to.group) == crossing.to_group
-                && &*to.kind == crossing.to_kind
+            is(&to.group, crossing.to_group)
+                && to.kind == crossing.to_kind
                 && to.name.as_deref().is_none_or(|name| name.is_empty() || name == crossing.to_name)
         })
     }

@@ -61,7 +61,7 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
     let path = &reference.path;
     let target = format!("{} `{}/{}`", backend.kind, backend.namespace_or(own), backend.name);
     let finding = |code, at: &str, message: String| {
-        let path = if at.is_empty() { path.clone() } else { path.key(at) };
+        let path = if at.is_empty() { path.to_path() } else { path.key(at) };
         Finding::new(code, path, message)
     };
     let said = match resolve::backend(kind, own, backend, judge.lens) {
@@ -111,7 +111,7 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
 
 fn unknown_kind(kind: TelemetryKind, reference: &Reference, own: &str) -> Finding {
     let backend = &reference.backend;
-    let path = reference.path.clone();
+    let path = reference.path.to_path();
     let place = format!("{}/{}", backend.namespace_or(own), backend.name);
     if &*backend.group == "core" {
         return Finding::new(
@@ -159,10 +159,10 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool
     }
     let here: Vec<_> = judge.lens.service_names(namespace).filter(|_| suggests).collect();
     let guarded = |name: &str| {
-        let sharing = here.iter().find(|(key, _)| key.name == name).map(|(_, service)| &service.sharing);
+        let sharing = here.iter().find(|(known, _)| *known == name).map(|(_, service)| &service.sharing);
         is_guarded(judge, backend, sharing.unwrap_or(&Sharing::NotShared))
     };
-    if let Some(name) = suggest::closest(&backend.name, here.iter().map(|(key, _)| key.name.as_str())) {
+    if let Some(name) = suggest::closest(&backend.name, here.iter().map(|(name, _)| name.as_str())) {
         let guarded = guarded(name);
         return finding
             .details(format!("did you mean `{name}`?"), guarded)
@@ -188,7 +188,7 @@ fn flaws(
     let mut say = |code, message: String, help: &str| {
         found.push(Finding::new(code, reference.path.key("port"), message).help(help));
     };
-    if service.external_name.is_some() {
+    if service.is_external {
         say(
             &EXTERNAL_NAME,
             format!("{target} is an ExternalName, which has no endpoints for the gateway: no {signal} arrive"),
@@ -196,7 +196,7 @@ fn flaws(
         );
         return found;
     }
-    if port.is_udp() {
+    if port.is_udp {
         say(
             &UDP,
             format!("port {} of {target} is UDP, and OTLP is sent over TCP: no {signal} arrive", port.port),
@@ -204,7 +204,7 @@ fn flaws(
         );
         return found;
     }
-    if reference.grpc && port.port == OTLP_HTTP {
+    if reference.grpc && i64::from(port.port) == OTLP_HTTP {
         let finding = Finding::new(
             &OTLP_HTTP_PORT,
             reference.path.key("port"),
@@ -220,10 +220,10 @@ fn flaws(
         return found;
     }
     if reference.grpc && kind.is_kgateway() && !port.is_http2(judge.lens.control_plane().kgateway.minor) {
-        let declared = match (&port.app_protocol, &port.name) {
-            (Some(protocol), _) => format!("it has `appProtocol: {protocol}`"),
-            (None, Some(name)) => format!("it has no `appProtocol`, and its name is `{name}`"),
-            (None, None) => "it has neither `appProtocol` nor a name".to_owned(),
+        let declared = match (&*port.app_protocol, &*port.name) {
+            ("", "") => "it has neither `appProtocol` nor a name".to_owned(),
+            ("", name) => format!("it has no `appProtocol`, and its name is `{name}`"),
+            (protocol, _) => format!("it has `appProtocol: {protocol}`"),
         };
         found.push(
             Finding::new(

@@ -18,8 +18,8 @@ pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
             Some(Reference {
                 signal: Signal::of(&path),
                 grpc: protocol != Some("HTTP"),
-                backend: BackendRef::read(node)?,
-                path,
+                backend: BackendRef::read(node)?.into(),
+                path: path.into(),
             })
         })
         .collect();
@@ -27,7 +27,7 @@ pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
         .into_iter()
         .map(|(key, signal)| (frontend.get(key), signal))
         .filter(|(node, _)| node.is_set())
-        .map(|(node, signal)| Setting { signal, listeners: Listeners::Default, path: node.path().clone() })
+        .map(|(node, signal)| Setting { signal, listeners: Listeners::Default, path: node.path().clone().into() })
         .collect();
     (references, settings)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::{
     kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, TelemetryKind, walk},
-    node::{Node, Path},
+    node::{Node, Path, Segment},
 };
 
 /// `httpSettings`, or the spec of an HTTPListenerPolicy: what holds `accessLog` and `tracing`.
@@ -111,8 +111,10 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
         .filter(|node| ignored.is_empty() || !is_within(node.path(), &ignored))
         .filter_map(|node| {
             let path = node.path().clone();
-            let grpc = !path.to_string().contains("httpService");
-            Some(Reference { signal: Signal::of(&path), grpc, backend: BackendRef::read(node)?, path })
+            let http = |segment: &Segment| matches!(segment, Segment::Key(key) if key.contains("httpService"));
+            let grpc = !path.segments().iter().any(http);
+            let backend = BackendRef::read(node)?.into();
+            Some(Reference { signal: Signal::of(&path), grpc, backend, path: path.into() })
         })
         .collect();
     let mut set = Vec::new();
@@ -120,7 +122,7 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
         for (key, signal) in [("accessLog", Signal::AccessLog), ("tracing", Signal::Tracing)] {
             let block = node.get(key);
             if block.is_set() && block.value().and_then(|value| value.as_array()).is_none_or(|list| !list.is_empty()) {
-                set.push(Setting { signal, listeners: *listeners, path: block.path().clone() });
+                set.push(Setting { signal, listeners: *listeners, path: block.path().clone().into() });
             }
         }
     }
