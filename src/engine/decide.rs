@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::engine::{
-    finding::{Edit, Level, Remedy},
+    finding::{Edit, Level, Remedy, Rests},
     policy::Action,
     select::Door,
     subject::{Operation, Subject},
@@ -49,7 +49,7 @@ pub struct Decision<'v> {
 pub enum Mercy {
     /// The stored object has it already.
     Ratchet,
-    /// On dry run, what rests on the rest of the cluster: a whole set is tried before its first object is applied.
+    /// On dry run, what another object may mend: a whole set is tried before its first object is applied.
     DryRun,
     /// On dry run nothing is made, but would be.
     WouldEnsure,
@@ -138,7 +138,8 @@ fn alone(asker: &Asker, ask: Ask) -> Outcome {
         (Level::Warning, _) => Outcome::Warns(None),
         (Level::Error, _) if asker.ratcheted => Outcome::Warns(Some(Mercy::Ratchet)),
         (Level::Error, Action::Warn) => Outcome::Warns(None),
-        (Level::Error, Action::Deny) if ask.dry_run && !asker.look_ups.is_empty() => {
+        // What is wrong in itself is not mended by the rest of a set, even if that took its Gateway away.
+        (Level::Error, Action::Deny) if ask.dry_run && asker.rests == Rests::View => {
             Outcome::Warns(Some(Mercy::DryRun))
         }
         (Level::Error, Action::Deny) => Outcome::Denies,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{
-    finding::{Finding, Level},
+    finding::{Finding, Level, Rests},
     kinds::meta::REMEDY,
     limits,
     node::Node,
@@ -37,21 +37,27 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
+        let scope = lens.seen();
         let findings = run(policy, subject, &lens, now);
         let ratcheted = ratchet(policy, subject, view, now, &findings);
         let mut look_ups = lens.into_seen();
-        let shared: Arc<[LookUp]> = if findings.is_empty() { Arc::default() } else { look_ups.as_slice().into() };
+        let shared = |look_ups: &[LookUp]| if findings.is_empty() { Arc::default() } else { look_ups.into() };
+        let by_all: Arc<[LookUp]> = shared(&look_ups);
+        let by_scope: Arc<[LookUp]> = shared(&scope);
         for (finding, ratcheted) in findings.into_iter().zip(ratcheted) {
             let finding = match &selected {
                 Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
                 Selected::Yes | Selected::No => finding,
             };
+            let looked_nothing_up = by_all.len() == by_scope.len();
+            let rests = if looked_nothing_up { Rests::Object } else { finding.rests };
             let asker = Asker {
                 policy: Arc::clone(policy),
                 level: finding.level,
                 uncertain: finding.unknown.is_some(),
                 ratcheted,
-                look_ups: Arc::clone(&shared),
+                rests,
+                look_ups: Arc::clone(if rests == Rests::Object { &by_scope } else { &by_all }),
             };
             push(&mut verdict, finding, asker, subject);
         }
@@ -118,10 +124,14 @@ fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The finding at the level that the policy wants; what rests on an unknown stays below an error.
+/// The finding at the level that the policy wants, which then nothing else decides; what rests on an unknown stays below
+/// an error.
 fn levelled(policy: &Policy, mut finding: Finding) -> Option<Finding> {
     if let Some(wanted) = policy.levels.get(finding.code.as_ref()) {
         finding.level = (*wanted)?;
+        if finding.rests == Rests::Harm {
+            finding.rests = Rests::Object;
+        }
     }
     Some(if finding.unknown.is_some() { finding.at_most(Level::Warning) } else { finding })
 }
@@ -173,3 +183,6 @@ fn push(verdict: &mut Verdict, finding: Finding, asker: Asker, subject: &Subject
     let opted_out = annotation.as_str() == Some("Suggest");
     verdict.judged.push(Judged { finding, askers: vec![asker], opted_out });
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    finding::{Finding, Level},
+    finding::{Finding, Level, Rests},
     policy::{Policy, RemedyMode},
     view::LookUp,
 };
@@ -42,7 +42,8 @@ pub struct Asker {
     pub uncertain: bool,
     /// The stored object has the same error already: a repair in steps must be possible.
     pub ratcheted: bool,
-    /// What was looked up for it.
+    pub rests: Rests,
+    /// What was looked up for it: where it rests on the object alone, only whether the policy selects that.
     pub look_ups: Arc<[LookUp]>,
 }
 
