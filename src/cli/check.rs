@@ -135,7 +135,7 @@ pub fn judge(
                 source: manifest.source,
                 span: places.get_or_insert_with(|| manifest.places(source)).span(&judged.finding.path),
                 object: manifest.key.clone(),
-                policies: judged.policies.iter().map(|policy| policy.name.clone()).collect(),
+                policies: judged.policies().map(|policy| policy.name.clone()).collect(),
                 action: match (denied, warned) {
                     (true, _) => "deny",
                     (_, true) => "warn",

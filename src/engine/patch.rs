@@ -48,15 +48,12 @@ pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Ti
         let mut accepted: Vec<&Arc<Edit>> = Vec::new();
         let mut declined: Vec<&Arc<Edit>> = Vec::new();
         let mut round = Vec::new();
-        for (judged, edit) in decide(&verdict, ask).patch {
+        for (asker, edit) in decide(&verdict, ask).patch {
             // Many findings may share one edit.
             if accepted.iter().chain(&declined).any(|known| Arc::ptr_eq(known, edit)) {
                 continue;
             }
-            let by = Applied {
-                policy: judged.policies.first().map(|policy| policy.name.clone()).unwrap_or_default(),
-                title: edit.title.clone(),
-            };
+            let by = Applied { policy: asker.policy.name.clone(), title: edit.title.clone() };
             if accepted.iter().any(|other| overlap(other, edit)) {
                 continue;
             }

@@ -74,15 +74,17 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
                     .help("give its manifest too, or say `--closed-world` if everything there is is given"),
             ];
         }
-        Backend::UnknownKind => unknown_kind(kind, reference, own),
+        Backend::UnknownKind => unknown_kind(kind, reference, own).in_itself(),
         Backend::PortOnBackend => finding(
             &PORT_ON_BACKEND,
             "port",
             format!("{target} defines its own port, and a reference to it must not name one"),
         )
-        .help("remove `port`"),
+        .help("remove `port`")
+        .in_itself(),
         Backend::NoPort => finding(&NO_PORT, "", format!("the reference to {target} names no port"))
-            .help("add `port`, usually `port: 4317` for OTLP over gRPC"),
+            .help("add `port`, usually `port: 4317` for OTLP over gRPC")
+            .in_itself(),
         Backend::NotDiscovered => finding(
             &NOT_DISCOVERED,
             "namespace",
@@ -151,7 +153,8 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool
             path,
             format!("`{}` is a host name, not the name of a Service", backend.name),
         )
-        .help(format!("write `name: {first}`, and the namespace as `namespace`"));
+        .help(format!("write `name: {first}`, and the namespace as `namespace`"))
+        .in_itself();
     }
     let finding = Finding::new(&NOT_FOUND, path, format!("{target} does not exist"));
     if !backend.is_service() {
