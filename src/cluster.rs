@@ -3,6 +3,10 @@
 pub mod api;
 pub mod changes;
 pub mod crds;
+pub mod ensure;
+pub mod handle;
+pub mod index;
+pub mod metrics;
 pub mod policies;
 pub mod watch;
 pub mod watched;

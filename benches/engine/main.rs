@@ -27,7 +27,8 @@ use portcullis::{
     cases::run::key_of,
     cli::check,
     engine::{
-        decide::{Ask, Ensure, decide},
+        decide::{Ask, Ensure, decide, snapshot::Snapshot,
+    },
         evaluate::evaluate,
         policy::shipped,
         select,
@@ -37,7 +38,7 @@ use portcullis::{
     files::{Source, manifests, world},
     webhook::{
         Door, Mode,
-        admit::{self, Snapshot},
+        admit,
         wire,
     },
 };
@@ -97,7 +98,7 @@ impl Bench {
             let snapshot = Snapshot { policies: shipped::policies(), view: material::view(self.size(size)) };
             let answer = |door, body: &[u8]| {
                 let review = wire::read(body).unwrap();
-                wire::write(&admit::answer(&snapshot, door, &review, now).unwrap(), &review)
+                wire::write(&admit::answer(&snapshot, None, door, &review, now).unwrap(), &review)
             };
             let validate = Door::Validate(Mode::All);
             let selected = material::selected();

@@ -25,11 +25,12 @@ use portcullis::{
         policy::shipped,
         select,
         subject::Subject,
-        view::{View, control_plane::ControlPlane},
+        view::{View, control_plane::ControlPlane, snapshot::Snapshot,
+    },
     },
     webhook::{
         Door, Mode,
-        admit::{self, Snapshot},
+        admit,
         wire,
     },
 };
@@ -109,7 +110,7 @@ fn reviews(size: Size) {
     ] {
         said(name, &|| {
             let review = wire::read(&body).unwrap();
-            black_box(wire::write(&admit::answer(&snapshot, door, &review, now).unwrap(), &review));
+            black_box(wire::write(&admit::answer(&snapshot, None, door, &review, now).unwrap(), &review));
         });
     }
     let body = material::selected();

@@ -111,9 +111,12 @@ pub struct TestArgs {
 #[cfg(feature = "server")]
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// The folder that stands for the cluster: what is in it exists, and nothing else does.
-    #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_MANIFESTS")]
-    pub manifests: PathBuf,
+    /// A folder that stands for the cluster, in place of one: what is in it exists, and nothing else does.
+    #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_MANIFESTS", conflicts_with = "kubeconfig")]
+    pub manifests: Option<PathBuf>,
+    /// How to reach the cluster; by default `KUBECONFIG`, or the service account of the pod.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
     #[command(flatten)]
     pub judging: Judging,
     /// Where AdmissionReviews are answered.

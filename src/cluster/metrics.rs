@@ -22,11 +22,11 @@ pub struct Metrics {
 /// What reading look-ups again has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
-    /// They are as the view said.
+    /// What followed from the view follows still.
     Alike,
-    /// They are not, and the view was behind.
+    /// Something else follows: the view was behind.
     Changed,
-    /// They could not be read.
+    /// A look-up could not be read.
     Unread,
 }
 
@@ -51,7 +51,7 @@ impl Metrics {
         let help = "When the view was last published, in seconds since 1970";
         registry.register("view_published_timestamp_seconds", help, metrics.published.clone());
         registry.register("policies_in_force", "GuardPolicies that are in force", metrics.policies.clone());
-        let help = "Look-ups read again before a denial or a grant, by what that showed";
+        let help = "Denials and grants confirmed by reading again what they rest on, by what that changed; and look-ups that could not be read";
         registry.register("confirmed", help, metrics.confirmed.clone());
         Arc::new(metrics)
     }

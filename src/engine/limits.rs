@@ -105,3 +105,18 @@ pub const FIX_ROUNDS: usize = 16;
 /// Objects of one list that is read while a request waits: a namespace's grants are a handful, and what is more than this
 /// is not read in a request's time.
 pub const LISTED: u32 = 500;
+
+/// Look-ups that are read again before one answer, in one round: a telemetry object with all its sinks has fewer.
+pub const CONFIRMED: usize = 64;
+
+/// Of the objects that a finding names, those that are read again: each alone is reason enough for what it says.
+pub const CONFIRMED_RELATED: usize = 16;
+
+/// Rounds of reading again: what is read may lead to other look-ups, once.
+pub const CONFIRM_ROUNDS: usize = 2;
+
+/// Calls to the API server at once for one answer.
+pub const CONFIRM_AT_ONCE: usize = 16;
+
+/// Milliseconds kept of a review's time for its answer, when the cluster is read or written before it.
+pub const ANSWER_MS: u64 = 200;

@@ -53,6 +53,8 @@ pub struct View {
     complete: Arc<BTreeSet<(&'static str, &'static str)>>,
     /// As if every kind were complete but Namespaces, whose labels no closed world knows.
     closed: bool,
+    /// What could not be read again when it mattered: whatever the view says of it is unknown.
+    doubted: Arc<BTreeSet<LookUp>>,
     services: Table<Service>,
     namespaces: Table<Namespace>,
     grants: Table<Keyed<ReferenceGrant>>,
@@ -201,19 +203,33 @@ impl View {
         keys
     }
 
-    /// The backends or grants of a kind, as when its definition is deleted.
+    /// The objects of a kind, as when its definition is deleted.
     pub fn keys_of(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
         let mut keys = Vec::new();
-        if position(&BACKENDS, group, kind).is_some() || (group, kind) == (GATEWAY_API, "ReferenceGrant") {
-            if let Some(table) = self.table(group, kind) {
-                table.each(&mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
-            }
+        if let Some(table) = self.table(group, kind) {
+            table.each(&mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
         }
         keys.sort();
         keys
     }
 
-    fn is_complete(&self, group: &str, kind: &str) -> bool {
+    /// Whether this object is in the view.
+    pub fn has(&self, key: &ObjectKey) -> bool {
+        self.table(&key.group, &key.kind).is_some_and(|table| table.has(&key.namespace, &key.name))
+    }
+
+    /// Says that what the view answers to this must not be relied on.
+    pub fn doubt(&mut self, look_up: LookUp) {
+        Arc::make_mut(&mut self.doubted).insert(look_up);
+    }
+
+    /// Whether this could not be read again. Cheap where nothing is doubted, as for nearly every request.
+    pub fn doubts(&self, look_up: &LookUp) -> bool {
+        !self.doubted.is_empty() && self.doubted.contains(look_up)
+    }
+
+    /// Whether every object of a kind is in the view, so that what is not in it does not exist.
+    pub fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
     }

@@ -1,6 +1,10 @@
 //! Where a review meets the engine: select, read, evaluate, decide, and the words of the answer.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -8,15 +12,18 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::{
+    cluster::handle::Handle,
     engine::{
+        confirm,
         decide::{Ask, Decision, Ensure, Mercy, decide},
         evaluate::evaluate,
         finding::{Finding, Level},
-        patch,
-        policy::{FailurePolicy, PolicySet},
-        select,
+        limits, patch,
+        policy::FailurePolicy,
+        select::{self, Selection},
+        snapshot::Snapshot,
         subject::{Attributes, Subject},
-        verdict::Judged,
+        verdict::{Judged, Verdict},
         view::View,
     },
     webhook::{
@@ -25,17 +32,20 @@ use crate::{
     },
 };
 
-/// What one request is judged by: it sees one of these, whatever changes meanwhile.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    pub policies: PolicySet,
-    pub view: View,
+/// The cluster that a request is judged in, beside what is known of it already; none where files stand for one.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a> {
+    pub cluster: &'a Handle,
+    /// When reading and making must have ended.
+    pub until: Instant,
 }
 
-/// The judge of a webhook that makes nothing in a cluster.
-pub fn judge(current: Arc<ArcSwap<Snapshot>>) -> Judge {
-    Arc::new(move |door, review, _deadline| {
-        let answer = answer(&current.load(), door, review, Timestamp::now())?;
+/// The judge of a webhook.
+pub fn judge(current: Arc<ArcSwap<Snapshot>>, cluster: Option<Handle>) -> Judge {
+    Arc::new(move |door, review, deadline| {
+        let until = deadline.checked_sub(Duration::from_millis(limits::ANSWER_MS)).unwrap_or(deadline);
+        let live = cluster.as_ref().map(|cluster| Live { cluster, until });
+        let answer = answer(&current.load(), live, door, review, Timestamp::now())?;
         if !answer.audit.is_empty() {
             record(door, review, &answer);
         }
@@ -55,7 +65,13 @@ fn record(door: Door, review: &Review<'_>, answer: &Answer) {
 ///
 /// # Errors
 /// An object in it that cannot be read.
-pub fn answer(snapshot: &Snapshot, door: Door, review: &Review<'_>, now: Timestamp) -> Result<Answer, Refused> {
+pub fn answer(
+    snapshot: &Snapshot,
+    live: Option<Live<'_>>,
+    door: Door,
+    review: &Review<'_>,
+    now: Timestamp,
+) -> Result<Answer, Refused> {
     let attributes = review.attributes();
     let object = review.request.object;
     let door = match door {
@@ -74,11 +90,89 @@ pub fn answer(snapshot: &Snapshot, door: Door, review: &Review<'_>, now: Timesta
         ..Refused::new(400, error.to_string())
     })?;
     if door == select::Door::Mutate {
-        return Ok(mutated(&patch::settle(&selection, &subject, &snapshot.view, now)));
+        let settled = patch::settle(&selection, &subject, &snapshot.view, now);
+        return Ok(mutated(&settled));
     }
-    let verdict = evaluate(&selection, &subject, &snapshot.view, now);
-    let ask = Ask { door, dry_run: attributes.dry_run, ensure: Ensure::Impossible };
-    Ok(validated(&decide(&verdict, ask), &subject, &attributes))
+    let dry_run = attributes.dry_run;
+    let Some(live) = live else {
+        let verdict = evaluate(&selection, &subject, &snapshot.view, now);
+        let ask = Ask { door, dry_run, ensure: Ensure::Impossible };
+        return Ok(validated(&decide(&verdict, ask), &subject, &attributes, None));
+    };
+    let ask = Ask { door, dry_run, ensure: Ensure::Possible };
+    let verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
+    let decision = decide(&verdict, ask);
+    let objects: Vec<_> = decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect();
+    if objects.is_empty() {
+        return Ok(validated(&decision, &subject, &attributes, None));
+    }
+    // The last thing between the request and *allowed*.
+    match live.cluster.ensure(&objects, live.until) {
+        Ok(()) => {
+            let made = decide(&verdict, Ask { ensure: Ensure::Made, ..ask });
+            let mut answer = validated(&made, &subject, &attributes, None);
+            answer.audit.insert("ensured".to_owned(), names(&objects));
+            Ok(answer)
+        }
+        Err(why) => {
+            tracing::error!(why, objects = names(&objects), "what a request needs could not be made");
+            let refused = decide(&verdict, Ask { ensure: Ensure::Impossible, ..ask });
+            Ok(validated(&refused, &subject, &attributes, Some(&why)))
+        }
+    }
+}
+
+/// The verdict, of which everything that a denial or a grant rests on has been read again.
+fn confirmed(
+    selection: &Selection,
+    subject: &Subject<'_>,
+    view: &View,
+    ask: Ask,
+    live: Live<'_>,
+    now: Timestamp,
+) -> Verdict {
+    let mut verdict = evaluate(selection, subject, view, now);
+    let mut confirmed = BTreeSet::new();
+    let mut overlay: Option<View> = None;
+    let first = denied(&verdict, ask);
+    for round in 0..=limits::CONFIRM_ROUNDS {
+        let known = overlay.as_ref().unwrap_or(view);
+        let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed);
+        look_ups.extend(confirm::wanting(&verdict, known, &confirmed));
+        if look_ups.is_empty() {
+            break;
+        }
+        let mut read = if round < limits::CONFIRM_ROUNDS {
+            live.cluster.confirm(known, &look_ups, live.until)
+        } else {
+            known.clone()
+        };
+        if round == limits::CONFIRM_ROUNDS {
+            look_ups.iter().for_each(|look_up| read.doubt(look_up.clone()));
+        }
+        confirmed.append(&mut look_ups);
+        verdict = evaluate(selection, subject, &read, now);
+        overlay = Some(read);
+    }
+    if overlay.is_some() && !first.is_empty() {
+        live.cluster.confirmed(denied(&verdict, ask) != first);
+    }
+    verdict
+}
+
+fn denied(verdict: &Verdict, ask: Ask) -> Vec<String> {
+    decide(verdict, ask).denied.iter().map(|judged| judged.finding.code.clone().into_owned()).collect()
+}
+
+/// `ReferenceGrant telemetry/portcullis-…`, of each object that is made.
+fn names(objects: &[serde_json::Value]) -> String {
+    let text = |object: &serde_json::Value, pointer| {
+        object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    let name = |object| {
+        format!("{} {}/{}", text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+    };
+    objects.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the object's text holds these bytes; true where there is no object to look at.
@@ -101,9 +195,15 @@ fn mutated(settled: &patch::Settled) -> Answer {
     answer
 }
 
-fn validated(decision: &Decision<'_>, subject: &Subject<'_>, attributes: &Attributes<'_>) -> Answer {
+fn validated(
+    decision: &Decision<'_>,
+    subject: &Subject<'_>,
+    attributes: &Attributes<'_>,
+    not_made: Option<&str>,
+) -> Answer {
     let mut answer = if decision.is_denied() {
-        let said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
+        let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
+        said.extend(not_made.map(|why| format!("Portcullis tried to make the grant itself: {why}")));
         let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
         answer.causes = decision
             .denied

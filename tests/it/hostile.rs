@@ -5,12 +5,13 @@ use portcullis::{
         kinds,
         policy::shipped,
         subject::ObjectKey,
-        view::{View, control_plane::ControlPlane},
+        view::{View, control_plane::ControlPlane, snapshot::Snapshot,
+    },
         yaml::{self, Dialect},
     },
     webhook::{
         Door,
-        admit::{self, Snapshot},
+        admit,
         wire,
     },
 };
@@ -139,7 +140,7 @@ proptest! {
             let bytes = serde_json::to_vec(&review).unwrap();
             let review = wire::read(&bytes).unwrap();
             for door in Door::ALL {
-                let Ok(answer) = admit::answer(&snapshot, door, &review, jiff::Timestamp::UNIX_EPOCH) else { continue };
+                let Ok(answer) = admit::answer(&snapshot, None, door, &review, jiff::Timestamp::UNIX_EPOCH) else { continue };
                 wire::write(&answer, &review);
                 if let Some(patch) = &answer.patch {
                     let patch: json_patch::Patch = serde_json::from_slice(patch).unwrap();

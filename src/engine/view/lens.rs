@@ -119,8 +119,9 @@ impl<'v> Lens<'v> {
 
     /// The grants of a namespace, and whether there can be others.
     pub fn grants(&self, namespace: &str) -> (Vec<Row<'v, ReferenceGrant>>, bool) {
-        self.saw(LookUp::List { group: GATEWAY_API, kind: "ReferenceGrant", namespace: namespace.into() });
-        let complete = self.view.is_complete(GATEWAY_API, "ReferenceGrant");
+        let look_up = LookUp::List { group: GATEWAY_API, kind: "ReferenceGrant", namespace: namespace.into() };
+        let complete = self.view.is_complete(GATEWAY_API, "ReferenceGrant") && !self.view.doubts(&look_up);
+        self.saw(look_up);
         (self.view.grants.in_namespace(namespace).map(|entry| row(entry.value)).collect(), complete)
     }
 
@@ -194,12 +195,15 @@ impl<'v> Lens<'v> {
         name: &str,
     ) -> Answer<&'v T> {
         let key = |namespace, name| ObjectKey { group: Name::word(group), kind: Name::word(kind), namespace, name };
-        if let Some(Entry { namespace, name, value }) = table.entry(namespace, name) {
-            self.saw(LookUp::Object(key(namespace.clone(), name.clone())));
-            return Answer::Found(value);
-        }
-        self.saw(LookUp::Object(key(namespace.into(), name.into())));
-        self.not_found(group, kind)
+        let (look_up, answer) = match table.entry(namespace, name) {
+            Some(Entry { namespace, name, value }) => {
+                (LookUp::Object(key(namespace.clone(), name.clone())), Answer::Found(value))
+            }
+            None => (LookUp::Object(key(namespace.into(), name.into())), self.not_found(group, kind)),
+        };
+        let answer = if self.view.doubts(&look_up) { Answer::Unknown } else { answer };
+        self.saw(look_up);
+        answer
     }
 
     fn not_found<T>(&self, group: &str, kind: &str) -> Answer<T> {

@@ -24,6 +24,7 @@ pub(super) struct Entry<'t, T> {
 /// What a table does whatever it holds.
 pub(super) trait AnyTable {
     fn len(&self) -> usize;
+    fn has(&self, namespace: &str, name: &str) -> bool;
     /// Calls with the namespace and name of each object, in no order.
     fn each(&self, call: &mut dyn FnMut(&Name, &Name));
     /// The same in one namespace, in the order of names.
@@ -94,6 +95,10 @@ impl<T> Table<T> {
 impl<T> AnyTable for Table<T> {
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn has(&self, namespace: &str, name: &str) -> bool {
+        self.get(namespace, name).is_some()
     }
 
     fn each(&self, call: &mut dyn FnMut(&Name, &Name)) {
