@@ -20,7 +20,7 @@ use crate::engine::{
 /// What the applied edits make of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settled {
-    pub value: Value,
+    pub value: Arc<Value>,
     /// RFC 6902, from the object as it came; empty where nothing changes.
     pub operations: Vec<Value>,
     pub applied: Vec<Applied>,
@@ -40,7 +40,7 @@ pub struct Applied {
 pub fn settle(selection: &Selection, subject: &Subject<'_>, view: &View, now: Timestamp) -> Settled {
     let mut settling = Settling { selection, view, now, fought: Vec::new(), refused: Vec::new() };
     let settled = (0..limits::EDIT_ROUNDS).find_map(|_| settling.rounds(subject));
-    let mut settled = settled.unwrap_or_else(|| Settled { value: subject.value().clone(), ..Settled::default() });
+    let mut settled = settled.unwrap_or_else(|| Settled { value: subject.shared(), ..Settled::default() });
     let Settling { fought, mut refused, .. } = settling;
     // What could not be made beside others may have been made after them.
     refused.retain(|(by, _)| !settled.applied.contains(by));
@@ -77,21 +77,21 @@ struct Made {
 impl Settling<'_> {
     /// None where edits undid each other: to be tried again without them.
     fn rounds(&mut self, subject: &Subject<'_>) -> Option<Settled> {
-        let mut settled = Settled { value: subject.value().clone(), ..Settled::default() };
+        let mut settled = Settled { value: subject.shared(), ..Settled::default() };
         // What the object was before each round.
-        let mut states: Vec<Value> = Vec::new();
+        let mut states: Vec<Arc<Value>> = Vec::new();
         let mut history: Vec<Vec<(Applied, Arc<Edit>)>> = Vec::new();
         for _ in 0..limits::EDIT_ROUNDS {
-            let current = subject.with_object(settled.value.clone());
+            let current = subject.with_object(Arc::clone(&settled.value));
             let verdict = evaluate(self.selection, &current, self.view, self.now);
             let Round { accepted, made } = self.round(&settled.value, &verdict);
             let Some(Made { operations, value }) = made else { break };
-            if let Some(since) = states.iter().position(|state| *state == value) {
+            if let Some(since) = states.iter().position(|state| **state == value) {
                 let between = history.into_iter().skip(since).flatten().chain(accepted);
                 self.drop_fighting(&between.collect::<Vec<_>>());
                 return None;
             }
-            states.push(std::mem::replace(&mut settled.value, value));
+            states.push(std::mem::replace(&mut settled.value, Arc::new(value)));
             settled.operations.extend(operations);
             history.push(accepted);
         }

@@ -85,7 +85,7 @@ fn settled(rules: &[(&str, &'static Rule)], object: Value) -> Settled {
     let mut patched = object;
     let patch: json_patch::Patch = serde_json::from_value(json!(settled.operations)).unwrap();
     json_patch::patch(&mut patched, &patch).unwrap();
-    assert_eq!(json!(settled.value), patched);
+    assert_eq!(*settled.value, patched);
     settled
 }
 
@@ -104,11 +104,11 @@ fn what_cannot_be_written_is_dropped_with_the_reason() {
         "spec": {"containers": [{"name": "kgateway-proxy", "ports": [{"name": "http-monitoring", "containerPort": 9091}]}]},
     });
     let scrape = settled(&[("scrape", &scrape_annotations::RULE)], pod.clone());
-    assert_eq!(json!(scrape.value), pod);
+    assert_eq!(*scrape.value, pod);
     assert_eq!(said(&scrape.dropped), [("scrape", "`metadata.annotations` is no mapping to write into")]);
 
     let others = settled(&[("a", &BELOW_TEXT), ("b", &Y_IS_ONE)], json!({"name": "text"}));
-    assert_eq!(json!(others.value), json!({"name": "text", "spec": {"y": 1}}));
+    assert_eq!(*others.value, json!({"name": "text", "spec": {"y": 1}}));
     assert_eq!(others.operations, [json!({"op": "add", "path": "/spec", "value": {"y": 1}})]);
     assert_eq!(
         (applied(&others), said(&others.dropped)),
@@ -128,7 +128,7 @@ fn only_those_that_undo_each_other_are_dropped() {
     let all = [("a", &X_IS_ONE), ("b", &X_IS_TWO), ("c", &Y_IS_ONE), ("d", &BELOW_TEXT)];
     for x in [json!(0), json!(1), json!(2), Value::Null] {
         let settled = settled(&all, json!({"name": "text", "spec": {"x": x}}));
-        assert_eq!(json!(settled.value), json!({"name": "text", "spec": {"x": x, "y": 1}}), "{x}");
+        assert_eq!(*settled.value, json!({"name": "text", "spec": {"x": x, "y": 1}}), "{x}");
         assert_eq!(applied(&settled), ["c"]);
         let mut dropped = said(&settled.dropped);
         dropped.sort_unstable();
