@@ -1,5 +1,7 @@
 //! Runs a case through the engine and says what differs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -108,7 +110,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let verdict = evaluate_at(door, &subject);
     let settled =
         patch::settle(&prepared.policies.select(Door::Mutate, &attributes), &subject, &prepared.view, prepared.now);
-    let after = subject.with_object(settled.value.clone());
+    let after = subject.with_object(Arc::clone(&settled.value));
     let validated = evaluate_at(Door::Validate(None), &after);
     let ask = Ask { door: Door::Validate(None), dry_run: request.dry_run, ensure: Ensure::Possible };
     let decision = decide(&validated, ask);
@@ -116,7 +118,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
         allowed: !decision.is_denied(),
         warned: warned(&decision),
         ensures: decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect(),
-        patched: settled.value,
+        patched: Arc::unwrap_or_clone(settled.value),
         verdict,
     }
 }

@@ -135,9 +135,8 @@ fn worst(judged: &Judged, ask: Ask) -> Outcome {
 fn alone(asker: &Asker, ask: Ask) -> Outcome {
     match (asker.level, asker.policy.action) {
         (Level::Note, _) | (_, Action::Audit) => Outcome::Recorded,
-        (Level::Warning, _) => Outcome::Warns(None),
         (Level::Error, _) if asker.ratcheted => Outcome::Warns(Some(Mercy::Ratchet)),
-        (Level::Error, Action::Warn) => Outcome::Warns(None),
+        (Level::Warning, _) | (_, Action::Warn) => Outcome::Warns(None),
         // What is wrong in itself is not mended by the rest of a set, even if that took its Gateway away.
         (Level::Error, Action::Deny) if ask.dry_run && asker.rests == Rests::View => {
             Outcome::Warns(Some(Mercy::DryRun))
