@@ -14,6 +14,8 @@ pub mod admin;
 pub mod cases;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod cluster;
 pub mod engine;
 #[cfg(feature = "cli")]
 pub mod files;

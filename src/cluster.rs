@@ -1,0 +1,3 @@
+//! A live cluster, as an edge of the engine.
+
+pub mod crds;
