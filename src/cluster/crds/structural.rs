@@ -32,6 +32,10 @@ fn structural(schema: Value) -> Value {
             merge(&mut schema, branches);
         }
     }
+    // Lines of a doc comment are no lines for who reads it in a terminal of another width.
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace("\n\n", "\r").replace('\n', " ").replace('\r', "\n\n");
+    }
     if let Some(only) = schema.remove("const") {
         schema.insert("enum".to_owned(), json!([only]));
     }

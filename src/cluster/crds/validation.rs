@@ -142,7 +142,8 @@ fn telemetry_alone_fails_closed() -> Value {
 fn judges(rule: &Rule) -> Value {
     let known: Vec<_> = rule.resources.iter().map(|(group, resource)| format!("'{group}/{resource}'")).collect();
     let operations: Vec<_> = rule.operations.iter().map(|operation| format!("'{}'", operation.name())).collect();
-    let words: Vec<_> = rule.resources.iter().map(|(_, resource)| format!("`{resource}`")).collect();
+    let of = |group: &str| if group.is_empty() { String::new() } else { format!(" of `{group}`") };
+    let words: Vec<_> = rule.resources.iter().map(|(group, resource)| format!("`{resource}`{}", of(group))).collect();
     let operation_words: Vec<_> = rule.operations.iter().map(|operation| operation.name()).collect();
     json!({
         "rule": format!(
@@ -154,7 +155,7 @@ fn judges(rule: &Rule) -> Value {
             known.join(", "),
         ),
         "message": format!(
-            "the rule `{}` judges only {} of {}",
+            "the rule `{}` judges only {}; of these resources: {}",
             rule.name,
             operation_words.join(", "),
             words.join(", "),
