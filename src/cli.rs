@@ -1,4 +1,4 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `completions`.
 
 pub mod args;
 pub mod check;
@@ -28,6 +28,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
+        #[cfg(feature = "server")]
+        Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()).or_else(closed_pipe),
         Command::Completions { shell } => complete(shell, &mut output::stdout()).or_else(closed_pipe),
     }
 }
@@ -41,6 +43,10 @@ fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<E
             None => return output::refuse(&explain::unknown(code)),
         },
     };
+    print(&text, out)
+}
+
+fn print(text: &str, out: &mut dyn Write) -> anyhow::Result<Ended> {
     writeln!(out, "{}", text.trim_end())?;
     out.flush()?;
     Ok(Ended::Clean)

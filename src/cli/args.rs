@@ -32,6 +32,9 @@ pub enum Command {
     /// Answer AdmissionReviews over HTTPS.
     #[cfg(feature = "server")]
     Serve(ServeArgs),
+    /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
+    #[cfg(feature = "server")]
+    Crds,
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
