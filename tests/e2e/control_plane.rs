@@ -117,10 +117,10 @@ impl ControlPlane {
         self.start_api_server();
     }
 
-    /// Ends the API server until [`Self::start_api_server`]. For tests that run alone.
+    /// Ends the API server as a crash does, until [`Self::start_api_server`]: asked nicely it takes a minute over its open
+    /// connections. For tests that run alone.
     pub(crate) fn stop_api_server(&self) {
-        let api_server = self.api_server.lock().unwrap_or_else(PoisonError::into_inner);
-        api_server.terminate().unwrap_or_else(|why| panic!("{why}"));
+        self.api_server.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 
     /// Starts the API server again after [`Self::stop_api_server`].

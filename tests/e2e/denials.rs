@@ -73,7 +73,7 @@ fn a_missing_collector(sandbox: &Sandbox<'_>) {
     let _registration = Registration::of(sandbox, &portcullis);
     let kubectl = sandbox.kubectl();
     let said = kubectl.try_apply(&policy(&namespace, "logs", "otle")).fails();
-    let said = said.says(r#"The httplistenerpolicies "logs" is invalid"#).says("did you mean `otel`?");
+    let said = said.says(r#"The HTTPListenerPolicy "logs" is invalid"#).says("did you mean `otel`?");
     let said = said.says("spec.accessLog[0].openTelemetry.grpcService.backendRef.name");
     said.says(&format!("Service `{namespace}/otle` does not exist"));
     assert!(!kubectl.exists(&["httplistenerpolicy", "logs", "-n", &namespace]));
@@ -100,7 +100,11 @@ fn a_warning(sandbox: &Sandbox<'_>) {
     let nowhere = policy(&namespace, "nowhere", "otel").replace("name: http }]", "name: gone }]");
     let said = sandbox.kubectl().apply(&nowhere);
     let warned: Vec<_> = said.warnings().into_iter().filter(|warning| warning.contains("listener-policies/")).collect();
-    assert!(warned.iter().any(|warning| warning.contains("`gone`")), "{}", said.all());
+    assert!(
+        warned.iter().any(|warning| warning.contains(&format!("Gateway `{namespace}/gone` does not exist"))),
+        "{}",
+        said.all()
+    );
     let audit = audited(sandbox, "httplistenerpolicies", &namespace, "nowhere");
     let noted = audit["validate-fail.portcullis.dev/warned"].as_str().unwrap_or_default();
     assert!(noted.contains("listener-policies/"), "{audit}");

@@ -82,7 +82,7 @@ spec:
         let annotations = sandbox.plane().audit_annotations("create", "pods", &namespace, "");
         annotations["mutate.portcullis.dev/applied"].as_str().map(str::to_owned).ok_or_else(|| annotations.to_string())
     });
-    assert!(noted.contains("prometheus.io"), "{noted}");
+    assert!(noted.contains("on port 9091"), "{noted}");
 }
 
 fn config_maps(sandbox: &Sandbox<'_>) {
@@ -132,7 +132,7 @@ fn collectors(sandbox: &Sandbox<'_>) {
     let (namespace, _portcullis, _registration) = guarded(sandbox, PRODUCTION);
     let kubectl = sandbox.kubectl();
     let config = json!({
-        "receivers": { "otlp": { "protocols": { "grpc": {}, "http": null } } },
+        "receivers": { "otlp": { "protocols": { "grpc": {}, "http": {} } } },
         "exporters": { "debug": { "verbosity": "detailed" }, "otlp": { "endpoint": "tempo:4317", "x-unknown": [1, 2.5, ""] } },
         "service": { "pipelines": { "traces/all": { "receivers": ["otlp"], "exporters": ["debug", "otlp"] } } },
     });

@@ -12,7 +12,7 @@ use std::{
 use crate::patience::until;
 
 /// How much of a log is shown.
-const TAIL: u64 = 4 * 1024;
+const TAIL: u64 = 2 * 1024;
 
 /// A program that runs until this is dropped. What it says is in a file.
 #[derive(Debug)]
@@ -82,6 +82,13 @@ impl Process {
         until("a process to end", || self.ended().ok_or_else(|| format!("`{}` still runs", self.name)))
     }
 
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
     fn ended(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
     }
@@ -89,9 +96,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = child.kill();
-        let _ = child.wait();
+        self.kill();
     }
 }
 
