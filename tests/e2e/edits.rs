@@ -132,11 +132,12 @@ fn collectors(sandbox: &Sandbox<'_>) {
     let (namespace, _portcullis, _registration) = guarded(sandbox, PRODUCTION);
     let kubectl = sandbox.kubectl();
     let config = json!({
-        "receivers": { "otlp": { "protocols": { "grpc": {}, "http": {} } } },
+        "receivers": { "otlp": { "protocols": { "grpc": {}, "http": null } } },
         "exporters": { "debug": { "verbosity": "detailed" }, "otlp": { "endpoint": "tempo:4317", "x-unknown": [1, 2.5, ""] } },
         "service": { "pipelines": { "traces/all": { "receivers": ["otlp"], "exporters": ["debug", "otlp"] } } },
     });
-    kubectl.apply(&collector(&namespace, "v1beta1", &config));
+    // `create`, since `apply` drops nulls before it sends them.
+    kubectl.run_with(&["create", "-f", "-"], &collector(&namespace, "v1beta1", &config)).succeeds();
     let stored = kubectl.get_json(&["opentelemetrycollectors.v1beta1.opentelemetry.io", "shop", "-n", &namespace]);
     let mut expected = config;
     expected["service"]["pipelines"]["traces/all"]["exporters"] = json!(["otlp"]);

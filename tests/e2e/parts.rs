@@ -13,8 +13,8 @@ use serde_json::Value;
 /// Programs that are there, or how to get them.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// A folder that someone filled.
-    Given(Programs),
+    /// A folder that someone filled. What it lacks is that one's mistake, and no reason to ignore tests.
+    Given(PathBuf),
     /// Go is there to build them.
     Go,
 }
@@ -28,6 +28,8 @@ pub(crate) struct Programs {
     pub(crate) kube_controller_manager: Option<PathBuf>,
 }
 
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
 /// Looks for the programs without building any.
 ///
 /// # Errors
@@ -37,9 +39,7 @@ pub(crate) fn find() -> Result<Source, String> {
         if !given_crds_exist() && !has_go() {
             return Err("Gateway API's CRDs come with `go`, or name a folder of CRDs in PORTCULLIS_CRDS".to_owned());
         }
-        return Programs::in_folder(Path::new(&folder))
-            .map(Source::Given)
-            .map_err(|why| format!("KUBEBUILDER_ASSETS: {why}"));
+        return Ok(Source::Given(PathBuf::from(folder)));
     }
     if !has_go() {
         return Err("it needs a control plane: install `go`, or name a folder with kube-apiserver, etcd and kubectl in KUBEBUILDER_ASSETS".to_owned());
@@ -73,7 +73,7 @@ impl Source {
     /// Whether controllers will run: without them Deployments make no Pods, and namespaces never end.
     pub(crate) fn has_controllers(&self) -> bool {
         match self {
-            Self::Given(programs) => programs.kube_controller_manager.is_some(),
+            Self::Given(folder) => folder.join(CONTROLLER_MANAGER).is_file(),
             Self::Go => true,
         }
     }
@@ -81,7 +81,7 @@ impl Source {
     /// The programs, built first where they are not there yet.
     pub(crate) fn programs(&self) -> Result<Programs, String> {
         match self {
-            Self::Given(programs) => Ok(programs.clone()),
+            Self::Given(folder) => Programs::in_folder(folder).map_err(|why| format!("KUBEBUILDER_ASSETS: {why}")),
             Self::Go => Programs::in_folder(&build::once(&modules())?),
         }
     }
@@ -99,7 +99,7 @@ impl Programs {
             etcd: program("etcd")?,
             kube_apiserver: program("kube-apiserver")?,
             kubectl: program("kubectl")?,
-            kube_controller_manager: program("kube-controller-manager").ok(),
+            kube_controller_manager: program(CONTROLLER_MANAGER).ok(),
         })
     }
 }
