@@ -3,9 +3,11 @@
 
 mod audit;
 mod certificates;
+mod service_network;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, PoisonError},
@@ -14,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::certificates::Authority;
+use self::{certificates::Authority, service_network::ServiceNetwork};
 use crate::{
     crds,
     kubectl::Kubectl,
@@ -32,11 +34,14 @@ pub(crate) struct ControlPlane {
     etcd: Process,
     programs: Programs,
     authority: Authority,
+    services: ServiceNetwork,
     /// As in `https://127.0.0.1:6443`.
     server: String,
     arguments: Vec<String>,
     folder: TempDir,
 }
+
+const EGRESS: &str = "egress.json";
 
 /// The administrator's group: what it may is not even looked up.
 const MASTERS: &str = "system:masters";
@@ -55,6 +60,9 @@ impl ControlPlane {
         let authority = Authority::new(path)?;
         write(&path.join("audit-policy.json"), &audit::policy())?;
 
+        let services = ServiceNetwork::start(path)?;
+        write(&path.join(EGRESS), &services.egress())?;
+
         let client = format!("http://{}", free_address());
         let etcd = start("etcd", &programs.etcd, &etcd_arguments(path, &client), path)?;
         let server = free_address();
@@ -66,6 +74,7 @@ impl ControlPlane {
             etcd,
             programs,
             authority,
+            services,
             server: format!("https://{server}"),
             arguments,
             folder,
@@ -128,6 +137,11 @@ impl ControlPlane {
         let again = start("kube-apiserver", &self.programs.kube_apiserver, &self.arguments, self.folder());
         *self.api_server.lock().unwrap_or_else(PoisonError::into_inner) = again.unwrap_or_else(|why| panic!("{why}"));
         self.wait_until_ready().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Leads what the API server sends to this cluster IP and port to a process here.
+    pub(crate) fn route(&self, cluster_ip: &str, port: u16, process: SocketAddr) {
+        self.services.route(format!("{cluster_ip}:{port}"), process);
     }
 
     /// Everything that the API server has been asked so far to write: its audit events, oldest first.
@@ -223,6 +237,7 @@ fn api_server_arguments(folder: &Path, etcd: &str, port: u16, has_controllers: b
         "--authorization-mode=RBAC".to_owned(),
         in_folder("--audit-policy-file", folder, "audit-policy.json"),
         in_folder("--audit-log-path", folder, audit::LOG),
+        in_folder("--egress-selector-config-file", folder, EGRESS),
     ];
     if !has_controllers {
         // Nobody makes the service accounts that Pods would need.

@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("denials: what is only a risk is told as a warning", a_warning),
     Case::new("denials: on dry run there is a warning, and nothing is made", a_dry_run),
     Case::new("denials: other namespaces are none of our business", another_namespace),
+    Case::new("denials: registered by its Service, as in a cluster, it is asked too", by_service),
     Case::new("denials: a collector that comes later makes it good", a_collector_that_comes_later),
     Case::new("denials: where nobody answers, what must be judged is refused and the rest passes", nobody_answers),
 ];
@@ -120,6 +121,15 @@ fn a_dry_run(sandbox: &Sandbox<'_>) {
     let said = said.says("created (server dry run)").says("would be refused if applied alone");
     assert!(said.warnings().iter().any(|warning| warning.contains("backend-refs/not-found")), "{}", said.all());
     assert!(!kubectl.exists(&["httplistenerpolicy", "logs", "-n", &namespace]));
+}
+
+fn by_service(sandbox: &Sandbox<'_>) {
+    let (home, namespace) = (sandbox.namespace("home", &[]), sandbox.namespace("gw", &[]));
+    let portcullis = Portcullis::serve_manifests(&world(sandbox), &["--tls-name", &format!("portcullis.{home}.svc")]);
+    let _registration = Registration::by_service(&home, sandbox, &portcullis, &Hook::defaults());
+    let kubectl = sandbox.kubectl();
+    kubectl.try_apply(&policy(&namespace, "logs", "otle")).fails().says("did you mean `otel`?");
+    kubectl.apply(&policy(&namespace, "logs", "otel"));
 }
 
 fn a_collector_that_comes_later(sandbox: &Sandbox<'_>) {

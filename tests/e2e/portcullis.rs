@@ -87,6 +87,11 @@ impl Portcullis {
         );
     }
 
+    /// Where it answers reviews.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where a door is, for a `clientConfig`: `/mutate`, `/validate/fail`, …
     pub(crate) fn url(&self, door: &str) -> String {
         format!("https://{}{door}", self.address)

@@ -16,6 +16,14 @@ pub(crate) struct Registration {
     name: String,
 }
 
+/// How the API server is told to find portcullis.
+#[derive(Clone, Debug)]
+enum Route {
+    Url,
+    /// A Service called `portcullis` in this namespace, of port 443.
+    Service(String),
+}
+
 /// One webhook: a door of portcullis and what is sent to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Hook {
@@ -77,11 +85,18 @@ impl Hook {
         format!("{}.portcullis.dev", self.door.trim_start_matches('/').replace('/', "-"))
     }
 
-    fn manifest(&self, sandbox: &Sandbox<'_>, portcullis: &Portcullis) -> Value {
+    fn manifest(&self, sandbox: &Sandbox<'_>, portcullis: &Portcullis, route: &Route) -> Value {
+        let mut client = match route {
+            Route::Url => json!({ "url": portcullis.url(self.door) }),
+            Route::Service(namespace) => {
+                json!({ "service": { "namespace": namespace, "name": "portcullis", "path": self.door } })
+            }
+        };
+        client["caBundle"] = json!(base64(portcullis.ca().as_bytes()));
         let mut manifest = json!({
             "name": self.name(),
             "admissionReviewVersions": ["v1"],
-            "clientConfig": { "url": portcullis.url(self.door), "caBundle": base64(portcullis.ca().as_bytes()) },
+            "clientConfig": client,
             "rules": self.rules,
             "namespaceSelector": { "matchLabels": { LABEL: sandbox.id() } },
             "failurePolicy": self.failure_policy,
@@ -112,6 +127,23 @@ impl Registration {
     /// Registers these hooks, and waits until they are in force.
     #[track_caller]
     pub(crate) fn with(sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
+        Self::by(&Route::Url, sandbox, portcullis, hooks)
+    }
+
+    /// Registers these hooks by a Service `portcullis` in this namespace, which is made; the certificate has to be for
+    /// `portcullis.NAMESPACE.svc`.
+    #[track_caller]
+    pub(crate) fn by_service(namespace: &str, sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
+        let kubectl = sandbox.kubectl();
+        kubectl.run(&["create", "service", "clusterip", "portcullis", "--tcp=443", "-n", namespace]).succeeds();
+        let service = kubectl.get_json(&["service", "portcullis", "-n", namespace]);
+        let cluster_ip = service["spec"]["clusterIP"].as_str().expect("a cluster IP");
+        sandbox.plane().route(cluster_ip, 443, portcullis.address());
+        Self::by(&Route::Service(namespace.to_owned()), sandbox, portcullis, hooks)
+    }
+
+    #[track_caller]
+    fn by(route: &Route, sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
         let kubectl = sandbox.kubectl();
         // Made first: whatever fails below, they are deleted.
         let registration = Self { kubectl: kubectl.clone(), name: format!("portcullis-{}", sandbox.id()) };
@@ -122,7 +154,7 @@ impl Registration {
             if hooks.is_empty() {
                 continue;
             }
-            let webhooks: Vec<_> = hooks.iter().map(|hook| hook.manifest(sandbox, portcullis)).collect();
+            let webhooks: Vec<_> = hooks.iter().map(|hook| hook.manifest(sandbox, portcullis, route)).collect();
             registration.apply(kind, webhooks, sandbox);
         }
         registration
