@@ -6,6 +6,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("basics: the kinds of the gateways and collectors are served", kinds_are_served),
     Case::new("basics: what is optional is filled in as the real CRDs do", defaults_are_filled_in),
     Case::new("basics: what the real CRDs refuse is refused", schemas_refuse),
+    Case::new("basics: so are agentgateway's objects and Backends", other_schemas),
     Case::new("basics: a user may what RBAC says", users_are_told_apart),
     Case::new("basics: a Deployment gets its Pods", deployments_make_pods).with_controllers(),
     Case::new("basics: a namespace ends", namespaces_end).with_controllers(),
@@ -69,6 +70,38 @@ spec:
     kubectl.try_apply(&policy("name: otel")).fails().says("Must have port for Service reference");
     kubectl.try_apply(&policy("name: otel, port: 4317, portt: 1")).fails().says("unknown field");
     kubectl.apply(&policy("name: otel, kind: Backend, group: gateway.kgateway.dev"));
+}
+
+fn other_schemas(sandbox: &Sandbox<'_>) {
+    let (kubectl, namespace) = (sandbox.kubectl(), sandbox.namespace("gw", &[]));
+    let policy = |tracing: &str| {
+        format!(
+            "
+apiVersion: agentgateway.dev/v1alpha1
+kind: AgentgatewayPolicy
+metadata: {{ name: traces, namespace: {namespace} }}
+spec:
+  targetRefs: [{{ group: gateway.networking.k8s.io, kind: Gateway, name: http }}]
+  frontend: {{ tracing: {{ backendRef: {{ name: otel, port: 4317 }}, {tracing} }} }}
+"
+        )
+    };
+    kubectl.try_apply(&policy("path: /v1/traces")).fails().says("path is only valid with protocol HTTP");
+    kubectl.try_apply(&policy("protocol: grpc")).fails().says("Unsupported value");
+    kubectl.apply(&policy("randomSampling: 'true'"));
+    let stored = kubectl.get_json(&["agentgatewaypolicy", "traces", "-n", &namespace]);
+    assert_eq!(stored["spec"]["frontend"]["tracing"]["protocol"], "GRPC");
+
+    let backend = |group: &str, kind: &str, spec: &str| {
+        let metadata = format!("{{ name: otel, namespace: {namespace} }}");
+        format!("apiVersion: {group}/v1alpha1\nkind: {kind}\nmetadata: {metadata}\nspec: {spec}\n")
+    };
+    let kgateway = |spec: &str| backend("gateway.kgateway.dev", "Backend", spec);
+    kubectl.try_apply(&kgateway("{ type: Static }")).fails().says("static backend must be specified");
+    kubectl.apply(&kgateway("{ type: Static, static: { hosts: [{ host: otel, port: 4317 }], appProtocol: grpc } }"));
+    let agentgateway = |spec: &str| backend("agentgateway.dev", "AgentgatewayBackend", spec);
+    kubectl.try_apply(&agentgateway("{ static: { host: otel } }")).fails().says("must specify either unixPath");
+    kubectl.apply(&agentgateway("{ static: { host: otel, port: 4317 } }"));
 }
 
 fn users_are_told_apart(sandbox: &Sandbox<'_>) {

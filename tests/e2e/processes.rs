@@ -6,13 +6,20 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{LazyLock, Mutex, PoisonError, mpsc},
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
 };
 
 use crate::patience::until;
 
 /// How much of a log is shown.
 const TAIL: u64 = 2 * 1024;
+
+const FIRST_PORT: u32 = 20_000;
+const PORTS: u32 = 12_000;
 
 /// A program that runs until this is dropped. What it says is in a file.
 #[derive(Debug)]
@@ -32,10 +39,17 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
-/// An address that nobody had a moment ago.
+/// An address that nobody listens on, for a program that has to be told one. It is below the ports that systems give to
+/// whoever connects: one of those might be taken again before the program listens.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let free = (0..PORTS).find_map(|_| {
+        // Test processes that run at the same time begin at different ports.
+        let next = std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + next).ok()?;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?.local_addr().ok()
+    });
+    free.expect("a free port")
 }
 
 // === impl Process ===
