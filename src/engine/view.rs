@@ -19,7 +19,7 @@ use crate::engine::{
         namespace::Namespace,
         reference_grant::ReferenceGrant,
         service::Service,
-        telemetry::{Telemetry, TelemetryKind},
+        telemetry::{TargetBy, Telemetry, TelemetryKind},
         workload::Workload,
     },
     name::Name,
@@ -203,11 +203,10 @@ impl View {
 
     /// The backends or grants of a kind, as when its definition is deleted.
     pub fn keys_of(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
+        let lends = position(&BACKENDS, group, kind).is_some() || (group, kind) == (GATEWAY_API, "ReferenceGrant");
         let mut keys = Vec::new();
-        if position(&BACKENDS, group, kind).is_some() || (group, kind) == (GATEWAY_API, "ReferenceGrant") {
-            if let Some(table) = self.table(group, kind) {
-                table.each(&mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
-            }
+        if let Some(table) = self.table(group, kind).filter(|_| lends) {
+            table.each(&mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
         }
         keys.sort();
         keys
@@ -235,6 +234,12 @@ impl View {
             let others = self.referrers.get(target).take(1).flat_map(|other| &other.value.references);
             if let Some(other) = others.map(|other| &other.backend).find(|other| **other == reference.backend) {
                 reference.backend = Arc::clone(other);
+            }
+        }
+        for target in &mut telemetry.targets {
+            if let TargetBy::Name(name) = &mut target.by {
+                let known = self.targeting.known(&(namespace.clone(), Some(name.clone())));
+                *name = known.and_then(|(_, known)| known.clone()).unwrap_or_else(|| name.clone());
             }
         }
         let key = ObjectKey { namespace: namespace.clone(), ..key.clone() };
@@ -339,3 +344,6 @@ impl<T> Answer<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

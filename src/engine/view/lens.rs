@@ -97,13 +97,11 @@ impl<'v> Lens<'v> {
 
     /// A backend that is no Service.
     pub fn backend(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Answer<&'v Backend> {
-        match position(&BACKENDS, group, kind).and_then(|at| self.view.backends.get(at)) {
-            Some(table) => self.object(table, (group, kind), namespace, name),
-            None => {
-                self.saw(LookUp::Object(ObjectKey::new(group, kind, namespace, name)));
-                self.not_found(group, kind)
-            }
+        if let Some(table) = position(&BACKENDS, group, kind).and_then(|at| self.view.backends.get(at)) {
+            return self.object(table, (group, kind), namespace, name);
         }
+        self.saw(LookUp::Object(ObjectKey::new(group, kind, namespace, name)));
+        self.not_found(group, kind)
     }
 
     /// Who programs Gateways of this class. The control planes' own classes need no GatewayClass object in the view.
@@ -171,7 +169,7 @@ impl<'v> Lens<'v> {
         for kind in TELEMETRY {
             self.saw(LookUp::All { group: kind.group(), kind: kind.name() });
         }
-        let stored = self.view.referrers.into_namespace(namespace);
+        let stored = self.view.referrers.of_namespace(namespace);
         stored.map(|stored| row(stored)).collect::<BTreeMap<_, _>>().into_iter().collect()
     }
 
