@@ -72,7 +72,7 @@ pub struct View {
 }
 
 /// Kinds of backends that are no Services.
-const BACKENDS: [(&str, &str); 3] =
+static BACKENDS: [(&str, &str); 3] =
     [(AGENTGATEWAY, "AgentgatewayBackend"), (KGATEWAY, "Backend"), (ISTIO, "ServiceEntry")];
 
 /// In the order of their keys.
