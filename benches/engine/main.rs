@@ -27,8 +27,7 @@ use portcullis::{
     cases::run::key_of,
     cli::check,
     engine::{
-        decide::{Ask, Ensure, decide, snapshot::Snapshot,
-    },
+        decide::{Ask, Ensure, decide, snapshot::Snapshot},
         evaluate::evaluate,
         policy::shipped,
         select,
@@ -36,11 +35,7 @@ use portcullis::{
         view::{View, control_plane::ControlPlane},
     },
     files::{Source, manifests, world},
-    webhook::{
-        Door, Mode,
-        admit,
-        wire,
-    },
+    webhook::{Door, Mode, admit, wire},
 };
 
 /// As in the binary.

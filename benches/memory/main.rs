@@ -24,15 +24,11 @@ use portcullis::{
         evaluate::evaluate,
         policy::shipped,
         select,
+        snapshot::Snapshot,
         subject::Subject,
-        view::{View, control_plane::ControlPlane, snapshot::Snapshot,
+        view::{View, control_plane::ControlPlane},
     },
-    },
-    webhook::{
-        Door, Mode,
-        admit,
-        wire,
-    },
+    webhook::{Door, Mode, admit, wire},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 

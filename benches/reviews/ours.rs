@@ -7,8 +7,8 @@ use portcullis::{
     admin,
     engine::{
         policy::shipped,
-        view::{View, control_plane::ControlPlane, snapshot::Snapshot,
-    },
+        snapshot::Snapshot,
+        view::{View, control_plane::ControlPlane},
     },
     webhook::{
         self, Webhook,

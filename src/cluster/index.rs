@@ -117,7 +117,8 @@ impl Index {
             stages_changed |= !matches!(news, News::Applied(..) | News::Deleted(_) | News::Listed(..));
             self.hear(kind, news, &mut changed);
         }
-        if policies_changed {
+        // A list of policies counts as a whole.
+        if policies_changed && self.kinds.get(&GUARD_POLICY).is_some_and(|policies| policies.listed) {
             self.compile();
         }
         self.published.current.store(Arc::new(self.snapshot.clone()));
@@ -275,7 +276,8 @@ impl Index {
         if !listed {
             return Condition::Waiting("GuardPolicies are not listed yet".to_owned());
         }
-        let wrong: Vec<_> = self.policies.standings().into_iter().filter(|standing| standing.problem.is_some()).collect();
+        let wrong: Vec<_> =
+            self.policies.standings().into_iter().filter(|standing| standing.problem.is_some()).collect();
         if self.snapshot.policies.policies().is_empty() {
             Condition::Degraded("no GuardPolicy is in force: everything is allowed".to_owned())
         } else if wrong.is_empty() {

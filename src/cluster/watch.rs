@@ -147,8 +147,7 @@ fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
 }
 
 fn refuses_streaming(error: &watcher::Error) -> bool {
-    status(error)
-        .is_some_and(|status| matches!(status.code, 400 | 422) && status.message.contains("sendInitialEvents"))
+    status(error).is_some_and(|status| matches!(status.code, 400 | 422) && status.message.contains("sendInitialEvents"))
 }
 
 fn in_words(error: &watcher::Error) -> String {

@@ -10,7 +10,7 @@ use crate::engine::{
     kinds::GATEWAY_API,
     limits,
     rules::in_use,
-    verdict::{Judged, Verdict},
+    verdict::Judged,
     view::{LookUp, View},
 };
 
@@ -23,8 +23,8 @@ pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>) -> BTreeS
 
 /// What the view does not hold and one GET can tell: a namespace that is newer than the view, a ConfigMap, which is never
 /// watched.
-pub fn wanting(verdict: &Verdict, view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
-    let wanted = verdict.look_ups.iter().filter(|look_up| match look_up {
+pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+    let wanted = look_ups.iter().filter(|look_up| match look_up {
         LookUp::Object(key) if key.group.is_empty() => match key.kind.as_str() {
             "Namespace" | "ConfigMap" => !view.has(key),
             _ => false,

@@ -13,7 +13,7 @@ use crate::engine::{
     select::{Door, Selection},
     subject::Subject,
     verdict::Verdict,
-    view::View,
+    view::{LookUp, View},
     yaml,
 };
 
@@ -26,6 +26,8 @@ pub struct Settled {
     pub applied: Vec<Applied>,
     /// Edits that were not made, with the reason.
     pub dropped: Vec<(Applied, String)>,
+    /// What was looked up for it.
+    pub look_ups: Vec<LookUp>,
 }
 
 /// An edit, and the policy that wanted it.
@@ -83,8 +85,9 @@ impl Settling<'_> {
         let mut history: Vec<Vec<(Applied, Arc<Edit>)>> = Vec::new();
         for _ in 0..limits::EDIT_ROUNDS {
             let current = subject.with_object(Arc::clone(&settled.value));
-            let verdict = evaluate(self.selection, &current, self.view, self.now);
+            let mut verdict = evaluate(self.selection, &current, self.view, self.now);
             let Round { accepted, made } = self.round(&settled.value, &verdict);
+            settled.look_ups.append(&mut verdict.look_ups);
             let Some(Made { operations, value }) = made else { break };
             if let Some(since) = states.iter().position(|state| **state == value) {
                 let between = history.into_iter().skip(since).flatten().chain(accepted);

@@ -19,7 +19,7 @@ use crate::engine::{
         namespace::Namespace,
         reference_grant::ReferenceGrant,
         service::Service,
-        telemetry::{Telemetry, TelemetryKind},
+        telemetry::{TargetBy, Telemetry, TelemetryKind},
         workload::Workload,
     },
     name::Name,
@@ -74,7 +74,7 @@ pub struct View {
 }
 
 /// Kinds of backends that are no Services.
-const BACKENDS: [(&str, &str); 3] =
+static BACKENDS: [(&str, &str); 3] =
     [(AGENTGATEWAY, "AgentgatewayBackend"), (KGATEWAY, "Backend"), (ISTIO, "ServiceEntry")];
 
 /// In the order of their keys.
@@ -253,6 +253,12 @@ impl View {
                 reference.backend = Arc::clone(other);
             }
         }
+        for target in &mut telemetry.targets {
+            if let TargetBy::Name(name) = &mut target.by {
+                let known = self.targeting.known(&(namespace.clone(), Some(name.clone())));
+                *name = known.and_then(|(_, known)| known.clone()).unwrap_or_else(|| name.clone());
+            }
+        }
         let key = ObjectKey { namespace: namespace.clone(), ..key.clone() };
         let name = key.name.clone();
         let stored = Arc::new(Keyed { key, value: telemetry });
@@ -355,3 +361,6 @@ impl<T> Answer<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

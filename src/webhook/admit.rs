@@ -90,7 +90,12 @@ pub fn answer(
         ..Refused::new(400, error.to_string())
     })?;
     if door == select::Door::Mutate {
-        let settled = patch::settle(&selection, &subject, &snapshot.view, now);
+        let mut settled = patch::settle(&selection, &subject, &snapshot.view, now);
+        let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new());
+        if let Some(live) = live.filter(|_| !wanting.is_empty()) {
+            let view = live.cluster.confirm(&snapshot.view, &wanting, live.until);
+            settled = patch::settle(&selection, &subject, &view, now);
+        }
         return Ok(mutated(&settled));
     }
     let dry_run = attributes.dry_run;
@@ -138,7 +143,7 @@ fn confirmed(
     for round in 0..=limits::CONFIRM_ROUNDS {
         let known = overlay.as_ref().unwrap_or(view);
         let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed);
-        look_ups.extend(confirm::wanting(&verdict, known, &confirmed));
+        look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed));
         if look_ups.is_empty() {
             break;
         }

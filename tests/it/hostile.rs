@@ -4,16 +4,12 @@ use portcullis::{
     engine::{
         kinds,
         policy::shipped,
+        snapshot::Snapshot,
         subject::ObjectKey,
-        view::{View, control_plane::ControlPlane, snapshot::Snapshot,
-    },
+        view::{View, control_plane::ControlPlane},
         yaml::{self, Dialect},
     },
-    webhook::{
-        Door,
-        admit,
-        wire,
-    },
+    webhook::{Door, admit, wire},
 };
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};

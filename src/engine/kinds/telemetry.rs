@@ -5,6 +5,7 @@
 pub mod agentgateway;
 pub mod kgateway;
 pub mod krakend;
+mod walk;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -108,12 +109,6 @@ pub struct BackendRef {
     pub port: Option<i64>,
 }
 
-/// A step on the way to a `backendRef`.
-enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
-}
-
 // === impl TelemetryKind ===
 
 impl TelemetryKind {
@@ -161,11 +156,9 @@ impl TelemetryKind {
 impl Telemetry {
     pub fn read(kind: TelemetryKind, object: &Value) -> Self {
         let spec = Node::root(object).get("spec");
-        let ((references, settings), bad_sinks) = match kind {
-            TelemetryKind::AgentgatewayPolicy => (agentgateway::read(&spec), false),
-            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => {
-                (kgateway::read(kind, &spec), kgateway::has_bad_sinks(kind, &spec))
-            }
+        let (references, settings, bad_sinks) = match kind {
+            TelemetryKind::AgentgatewayPolicy => agentgateway::read(&spec),
+            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => kgateway::read(kind, &spec),
         };
         let targets = targets(kind, &spec);
         Self {
@@ -244,15 +237,14 @@ impl Target {
 
 impl BackendRef {
     /// With the defaults that the API server fills in: group `""`, kind `Service`. None without a name.
-    pub fn read(node: &Node<'_>) -> Option<Self> {
-        let entries = node.value()?;
-        let text = |key: &str| entries.get(key).and_then(Value::as_str);
+    fn read(reference: &Value) -> Option<Self> {
+        let text = |key: &str| reference.get(key).and_then(Value::as_str);
         Some(Self {
             name: text("name").filter(|name| !name.is_empty())?.into(),
             group: Name::word(text("group").unwrap_or(CORE)),
             kind: Name::word(text("kind").unwrap_or("Service")),
             namespace: text("namespace").filter(|namespace| !namespace.is_empty()).map(Into::into),
-            port: entries.get("port").and_then(Value::as_i64),
+            port: reference.get("port").and_then(Value::as_i64),
         })
     }
 
@@ -288,67 +280,22 @@ impl Signal {
     }
 }
 
-// === impl Step ===
-
-impl Step<'_> {
-    fn segment(&self) -> Segment {
-        match self {
-            Self::Key(key) => Segment::Key((*key).to_owned()),
-            Self::Index(index) => Segment::Index(*index),
-        }
-    }
-}
-
-/// Every `backendRef` mapping below `node`, with its path. Most of an object is no reference, so no path is made on the way.
-fn walk<'a>(node: &Node<'a>, found: &mut Vec<Node<'a>>) {
-    if let Some(value) = node.value() {
-        walk_value(value, &mut Vec::new(), &mut |way, value| {
-            let mut path = node.path().clone();
-            way.iter().for_each(|step| path.push(step.segment()));
-            found.push(Node::at(value, path));
-        });
-    }
-}
-
-fn walk_value<'a>(value: &'a Value, way: &mut Vec<Step<'a>>, found: &mut impl FnMut(&[Step<'a>], &'a Value)) {
-    match value {
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                way.push(Step::Key(key));
-                if key == "backendRef" {
-                    found(way, value);
-                } else {
-                    walk_value(value, way, found);
-                }
-                way.pop();
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                way.push(Step::Index(index));
-                walk_value(value, way, found);
-                way.pop();
-            }
-        }
-        _ => {}
-    }
-}
-
 fn targets(kind: TelemetryKind, spec: &Node<'_>) -> Box<[Target]> {
+    let text = |node: &Node<'_>, key: &str| -> Name {
+        node.value().and_then(|target| target.get(key)).and_then(Value::as_str).map(Name::word).unwrap_or_default()
+    };
     let target = |node: &Node<'_>, by: TargetBy| Target {
         path: node.path().clone().into(),
-        group: Name::word(node.get("group").text()),
-        kind: Name::word(node.get("kind").text()),
+        group: text(node, "group"),
+        kind: text(node, "kind"),
         by,
         // HTTPListenerPolicy has no `sectionName`: the API server drops it, and the whole Gateway is meant.
-        section: node
-            .get("sectionName")
-            .as_str()
+        section: Some(text(node, "sectionName"))
             .filter(|section| !section.is_empty() && kind != TelemetryKind::HttpListenerPolicy)
-            .map(Into::into),
+            .map(|section| section.as_str().into()),
     };
     let refs = spec.get("targetRefs");
-    let by_name = refs.items().map(|node| target(&node, TargetBy::Name(node.get("name").text().into())));
+    let by_name = refs.items().map(|node| target(&node, TargetBy::Name(text(&node, "name"))));
     let selectors = spec.get("targetSelectors");
     let by_labels = selectors.items().map(|node| {
         let labels = node.get("matchLabels").entries().map(|(key, value)| (key.to_owned(), value.text().to_owned()));

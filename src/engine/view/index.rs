@@ -75,6 +75,11 @@ impl<K: Ord + Clone> Index<K> {
         self.sets.get(key).into_iter().flat_map(|set| set.iter())
     }
 
+    /// The key as the index holds it, so that its names can be shared.
+    pub(super) fn known(&self, key: &K) -> Option<&K> {
+        self.sets.get_key_value(key).map(|(known, _)| known)
+    }
+
     pub(super) fn add(&mut self, key: K, object: &Stored) {
         if let Some(set) = self.sets.get_mut(&key) {
             set.insert_mut(Arc::clone(object));
@@ -96,7 +101,7 @@ impl<K: Ord + Clone> Index<K> {
 
 impl Index<Referred> {
     /// What refers to anything in this namespace; an object comes once for each backend that it refers to.
-    pub(super) fn into_namespace<'i>(&'i self, namespace: &str) -> impl Iterator<Item = &'i Stored> {
+    pub(super) fn of_namespace<'i>(&'i self, namespace: &str) -> impl Iterator<Item = &'i Stored> {
         let from = Referred {
             namespace: namespace.into(),
             group: Name::default(),

@@ -19,7 +19,6 @@ use crate::engine::{
         Answer, BACKENDS, Backend, TELEMETRY, View,
         control_plane::ControlPlane,
         index::{Keyed, Referred},
-        position,
         table::{Entry, Table},
     },
 };
@@ -84,31 +83,30 @@ impl<'v> Lens<'v> {
     }
 
     pub fn service(&self, namespace: &str, name: &str) -> Answer<&'v Service> {
-        self.object(&self.view.services, (CORE, "Service"), namespace, name)
+        self.object(&self.view.services, &(CORE, "Service"), namespace, name)
     }
 
     pub fn namespace(&self, name: &str) -> Answer<&'v Namespace> {
-        self.object(&self.view.namespaces, (CORE, "Namespace"), "", name)
+        self.object(&self.view.namespaces, &(CORE, "Namespace"), "", name)
     }
 
     pub fn gateway(&self, namespace: &str, name: &str) -> Answer<Row<'v, Gateway>> {
-        self.object(&self.view.gateways, (GATEWAY_API, "Gateway"), namespace, name).map(row)
+        self.object(&self.view.gateways, &(GATEWAY_API, "Gateway"), namespace, name).map(row)
     }
 
     /// A backend that is no Service.
     pub fn backend(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Answer<&'v Backend> {
-        match position(&BACKENDS, group, kind).and_then(|at| self.view.backends.get(at)) {
-            Some(table) => self.object(table, (group, kind), namespace, name),
-            None => {
-                self.saw(LookUp::Object(ObjectKey::new(group, kind, namespace, name)));
-                self.not_found(group, kind)
-            }
+        let mut known = BACKENDS.iter().zip(&self.view.backends);
+        if let Some((kind, table)) = known.find(|(known, _)| **known == (group, kind)) {
+            return self.object(table, kind, namespace, name);
         }
+        self.saw(LookUp::Object(ObjectKey::new(group, kind, namespace, name)));
+        self.not_found(group, kind)
     }
 
     /// Who programs Gateways of this class. The control planes' own classes need no GatewayClass object in the view.
     pub fn controller(&self, class: &str) -> Answer<Controller> {
-        let answer = self.object(&self.view.classes, (GATEWAY_API, "GatewayClass"), "", class);
+        let answer = self.object(&self.view.classes, &(GATEWAY_API, "GatewayClass"), "", class);
         match (answer, GatewayClass::well_known(class)) {
             (Answer::Found(class), _) => Answer::Found(class.controller),
             (_, Some(controller)) => Answer::Found(controller),
@@ -172,12 +170,12 @@ impl<'v> Lens<'v> {
         for kind in TELEMETRY {
             self.saw(LookUp::All { group: kind.group(), kind: kind.name() });
         }
-        let stored = self.view.referrers.into_namespace(namespace);
+        let stored = self.view.referrers.of_namespace(namespace);
         stored.map(|stored| row(stored)).collect::<BTreeMap<_, _>>().into_iter().collect()
     }
 
     pub fn config_map(&self, namespace: &str, name: &str) -> Answer<&'v ConfigMap> {
-        self.object(&self.view.config_maps, (CORE, "ConfigMap"), namespace, name)
+        self.object(&self.view.config_maps, &(CORE, "ConfigMap"), namespace, name)
     }
 
     /// The workloads that are known to mount this ConfigMap.
@@ -190,16 +188,17 @@ impl<'v> Lens<'v> {
     fn object<T>(
         &self,
         table: &'v Table<T>,
-        (group, kind): (&str, &str),
+        kind: &'static (&'static str, &'static str),
         namespace: &str,
         name: &str,
     ) -> Answer<&'v T> {
-        let key = |namespace, name| ObjectKey { group: Name::word(group), kind: Name::word(kind), namespace, name };
+        let key =
+            |namespace, name| ObjectKey { group: Name::known(&kind.0), kind: Name::known(&kind.1), namespace, name };
         let (look_up, answer) = match table.entry(namespace, name) {
             Some(Entry { namespace, name, value }) => {
                 (LookUp::Object(key(namespace.clone(), name.clone())), Answer::Found(value))
             }
-            None => (LookUp::Object(key(namespace.into(), name.into())), self.not_found(group, kind)),
+            None => (LookUp::Object(key(namespace.into(), name.into())), self.not_found(kind.0, kind.1)),
         };
         let answer = if self.view.doubts(&look_up) { Answer::Unknown } else { answer };
         self.saw(look_up);
