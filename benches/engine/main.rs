@@ -27,10 +27,11 @@ use portcullis::{
     cases::run::key_of,
     cli::check,
     engine::{
-        decide::{Ask, Ensure, decide, snapshot::Snapshot},
+        decide::{Ask, Ensure, decide},
         evaluate::evaluate,
         policy::shipped,
         select,
+        snapshot::Snapshot,
         subject::Subject,
         view::{View, control_plane::ControlPlane},
     },
