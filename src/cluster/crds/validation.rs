@@ -173,7 +173,7 @@ fn bound(spec: &mut Value, below: &str, bounds: &[(&str, &[(&str, u64)])]) {
 }
 
 /// Sets a keyword of the schema at a place like `levels/[]/code`: names are properties, `[]` are items, `{}` the values of
-/// a map. A place that is not there stays so; a test looks for each.
+/// a map. A place that is not there is passed over; a test finds the list or text that then has no bound.
 fn set(spec: &mut Value, place: &str, keyword: &str, value: Value) {
     let pointer: String = place
         .split('/')
