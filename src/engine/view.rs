@@ -19,7 +19,7 @@ use crate::engine::{
         namespace::Namespace,
         reference_grant::ReferenceGrant,
         service::Service,
-        telemetry::{TargetBy, Telemetry, TelemetryKind},
+        telemetry::{BackendRef, Reference, TargetBy, Telemetry, TelemetryKind},
         workload::Workload,
     },
     name::Name,
@@ -248,9 +248,9 @@ impl View {
             telemetry.references.iter().map(|reference| Referred::by(&reference.backend, &namespace)).collect();
         for (reference, target) in telemetry.references.iter_mut().zip(&targets) {
             // The same collector is referred to in the same words by others: they share them.
-            let others = self.referrers.get(target).take(1).flat_map(|other| &other.value.references);
-            if let Some(other) = others.map(|other| &other.backend).find(|other| **other == reference.backend) {
-                reference.backend = Arc::clone(other);
+            let other = self.referrers.get(target).next().map(|other| &other.value.references);
+            if let Some(same) = other.and_then(|references| in_view(references, &reference.backend)) {
+                reference.backend = Arc::clone(&same.backend);
             }
         }
         for target in &mut telemetry.targets {
@@ -328,6 +328,12 @@ impl View {
 
 fn position(kinds: &[(&str, &str)], group: &str, kind: &str) -> Option<usize> {
     kinds.iter().position(|known| *known == (group, kind))
+}
+
+/// The reference to a backend among those of an object in the view, which are in the order of their backends.
+fn in_view<'t>(references: &'t [Reference], backend: &BackendRef) -> Option<&'t Reference> {
+    let at = references.binary_search_by(|reference| (*reference.backend).cmp(backend)).ok()?;
+    references.get(at)
 }
 
 fn put<T>(table: &mut Table<T>, key: &ObjectKey, value: T) {

@@ -7,7 +7,11 @@ pub mod kgateway;
 pub mod krakend;
 mod walk;
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -171,27 +175,23 @@ impl Telemetry {
         }
     }
 
-    /// What others ask of it: to whom it refers and what it sets, each once, and not where that stands.
+    /// What others ask of it: to whom it refers, in order, and what it sets, each once, and not where that stands.
     #[must_use]
     pub fn for_view(mut self) -> Self {
-        let mut references: Vec<Reference> = Vec::new();
-        for reference in self.references {
-            if !references.iter().any(|known| known.backend == reference.backend) {
-                references.push(Reference { path: SubjectPath::default(), ..reference });
-            }
-        }
-        let mut settings: Vec<Setting> = Vec::new();
-        for setting in self.settings {
-            let setting = Setting { path: SubjectPath::default(), ..setting };
-            if !settings.contains(&setting) {
-                settings.push(setting);
-            }
-        }
+        let references: BTreeMap<Arc<BackendRef>, Reference> = self
+            .references
+            .into_iter()
+            .map(|reference| (Arc::clone(&reference.backend), Reference { path: SubjectPath::default(), ..reference }))
+            .collect();
+        let settings: BTreeSet<(Signal, Listeners)> =
+            self.settings.iter().map(|setting| (setting.signal, setting.listeners)).collect();
+        let settings = settings.into_iter();
         for target in &mut self.targets {
             target.path = SubjectPath::default();
         }
-        self.references = references.into();
-        self.settings = settings.into();
+        self.references = references.into_values().collect();
+        self.settings =
+            settings.map(|(signal, listeners)| Setting { signal, listeners, path: SubjectPath::default() }).collect();
         self
     }
 

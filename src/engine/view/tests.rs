@@ -100,6 +100,25 @@ fn the_view_keeps_a_reference_once_and_shares_it() {
 }
 
 #[test]
+fn an_object_with_very_many_references_is_taken_in_soon() {
+    let references: Vec<_> = (0..20_000)
+        .map(
+            |i| json!({ "openTelemetry": { "grpcService": { "backendRef": { "name": format!("c{i}"), "port": i } } } }),
+        )
+        .collect();
+    let mut spec = gateway("public");
+    spec["default"] = json!({ "httpSettings": { "accessLog": references } });
+    let object = json!({ "metadata": { "name": "a", "namespace": "shop" }, "spec": spec });
+    let keys = ["a", "b"].map(|name| ObjectKey::new(KGATEWAY, "ListenerPolicy", "shop", name));
+    let view = view(&keys.map(|key| (key, object.clone())));
+    let lens = Lens::new(&view);
+    let rows = lens.telemetry_in("shop");
+    let [(_, a), (_, b)] = rows.as_slice() else { panic!("two objects") };
+    assert!(a.references.iter().zip(&b.references).all(|(a, b)| Arc::ptr_eq(&a.backend, &b.backend)));
+    assert_eq!(names(lens.referrers(&ObjectKey::new(CORE, "Service", "shop", "c19999"))), ["a", "b"]);
+}
+
+#[test]
 fn what_goes_with_a_namespace_and_with_a_definition() {
     let service = (ObjectKey::new(CORE, "Service", "shop", "otel"), json!({}));
     let backend = (ObjectKey::new(KGATEWAY, "Backend", "shop", "static"), json!({}));
