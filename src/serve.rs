@@ -79,7 +79,8 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     tokio::spawn(follow_certificate(opened, Arc::clone(&metrics), health.clone()));
 
     let gate = Gate::new(Bounds::default());
-    let webhook = Arc::new(Webhook::new(admit::judge(current, handle), gate, Arc::clone(&metrics)));
+    let webhook =
+        Arc::new(Webhook::new(admit::judge(current, handle, Arc::clone(&metrics)), gate, Arc::clone(&metrics)));
     let listener = accept::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
     let address = listener.local_addr()?;

@@ -32,7 +32,11 @@ pub(crate) async fn serve(size: Size) {
     let current = Arc::new(ArcSwap::from_pointee(Snapshot { policies: shipped::policies(), view }));
     let opened = CertSource::SelfSigned { names: Vec::new() }.open().await.unwrap();
     let tls = server_config(opened.resolver).unwrap();
-    let webhook = Webhook::new(admit::judge(current, None), Gate::new(Bounds::default()), Arc::clone(&metrics));
+    let webhook = Webhook::new(
+        admit::judge(current, None, Arc::clone(&metrics)),
+        Gate::new(Bounds::default()),
+        Arc::clone(&metrics),
+    );
     let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     Hello { port: listener.local_addr().unwrap().port(), ca: opened.ca.unwrap(), built_ms }.say();
     let router = webhook::router(Arc::new(webhook));

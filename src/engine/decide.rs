@@ -39,7 +39,7 @@ pub struct Decision<'v> {
     pub warned: Vec<(&'v Judged, Option<Mercy>)>,
     pub recorded: Vec<&'v Judged>,
     /// Edits to apply, each with who wants it, in the order of the names of their policies.
-    pub patch: Vec<(&'v Asker, &'v Arc<Edit>)>,
+    pub patch: Vec<(&'v Judged, &'v Asker, &'v Arc<Edit>)>,
     /// Objects to be made before *allowed* is said; empty as soon as anything denies.
     pub ensure: Vec<(&'v Judged, &'v [Value])>,
 }
@@ -78,11 +78,11 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
         for judged in &verdict.judged {
             let applier = judged.appliers().find(|asker| !asker.uncertain);
             match (&judged.finding.remedy, applier) {
-                (Some(Remedy::Edit(edit)), Some(applier)) => decision.patch.push((applier, edit)),
+                (Some(Remedy::Edit(edit)), Some(applier)) => decision.patch.push((judged, applier, edit)),
                 _ => decision.recorded.push(judged),
             }
         }
-        decision.patch.sort_by(|(a, _), (b, _)| a.policy.name.cmp(&b.policy.name));
+        decision.patch.sort_by(|(_, a, _), (_, b, _)| a.policy.name.cmp(&b.policy.name));
         return decision;
     }
     for judged in &verdict.judged {

@@ -1,6 +1,6 @@
 //! From edits to a patched object: edits compose, a remedy is atomic, and applying twice changes nothing.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub struct Settled {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Applied {
     pub policy: String,
+    /// Of the first finding that it mends.
+    pub code: Cow<'static, str>,
     pub title: String,
 }
 
@@ -106,13 +108,14 @@ impl Settling<'_> {
         let ask = Ask { door: Door::Mutate, dry_run: false, ensure: Ensure::Impossible };
         let mut round = Round::default();
         let mut tried: Vec<&Arc<Edit>> = Vec::new();
-        for (asker, edit) in decide(verdict, ask).patch {
+        for (judged, asker, edit) in decide(verdict, ask).patch {
             // Many findings may share one edit.
             if tried.iter().any(|known| Arc::ptr_eq(known, edit)) {
                 continue;
             }
             tried.push(edit);
-            let by = Applied { policy: asker.policy.name.clone(), title: edit.title.clone() };
+            let code = judged.finding.code.clone();
+            let by = Applied { policy: asker.policy.name.clone(), code, title: edit.title.clone() };
             let fought = self.fought.iter().any(|(known, _)| *known == by);
             if fought || round.accepted.iter().any(|(_, other)| overlap(other, edit)) {
                 continue;

@@ -1,7 +1,9 @@
-//! Where a review meets the engine: select, read, evaluate, decide, and the words of the answer.
+//! Where a review meets the engine: select, read, evaluate, confirm, decide, ensure.
+
+mod words;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,22 +17,23 @@ use crate::{
     cluster::handle::Handle,
     engine::{
         confirm,
-        decide::{Ask, Decision, Ensure, Mercy, decide},
+        decide::{Ask, Ensure, decide},
         evaluate::evaluate,
-        finding::{Finding, Level},
         limits, patch,
         policy::FailurePolicy,
         select::{self, Selection},
         snapshot::Snapshot,
         subject::{Attributes, Subject},
-        verdict::{Judged, Verdict},
+        verdict::Verdict,
         view::View,
     },
     webhook::{
         Door, Judge, Mode,
-        wire::{Answer, Cause, Refused, Review},
+        metrics::Metrics,
+        wire::{Answer, Refused, Review},
     },
 };
+use words::{mutated, validated};
 
 /// The cluster that a request is judged in, beside what is known of it already; none where files stand for one.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +44,12 @@ pub struct Live<'a> {
 }
 
 /// The judge of a webhook.
-pub fn judge(current: Arc<ArcSwap<Snapshot>>, cluster: Option<Handle>) -> Judge {
+pub fn judge(current: Arc<ArcSwap<Snapshot>>, cluster: Option<Handle>, metrics: Arc<Metrics>) -> Judge {
     Arc::new(move |door, review, deadline| {
         let until = deadline.checked_sub(Duration::from_millis(limits::ANSWER_MS)).unwrap_or(deadline);
         let live = cluster.as_ref().map(|cluster| Live { cluster, until });
         let answer = answer(&current.load(), live, door, review, Timestamp::now())?;
+        metrics.found(&answer.tally);
         if !answer.audit.is_empty() {
             record(door, review, &answer);
         }
@@ -183,119 +187,4 @@ fn names(objects: &[serde_json::Value]) -> String {
 /// Whether the object's text holds these bytes; true where there is no object to look at.
 fn holds(object: Option<&RawValue>, needle: &str) -> bool {
     object.is_none_or(|object| memmem::find(object.get().as_bytes(), needle.as_bytes()).is_some())
-}
-
-fn mutated(settled: &patch::Settled) -> Answer {
-    let mut answer = Answer::allow();
-    if !settled.operations.is_empty() {
-        answer.patch = serde_json::to_vec(&settled.operations).ok();
-    }
-    answer.warnings = settled.applied.iter().map(|by| format!("[{}] {}", by.policy, by.title)).collect();
-    let dropped = settled.dropped.iter().map(|(by, why)| format!("[{}] did not: {}: {why}", by.policy, by.title));
-    answer.warnings.extend(dropped);
-    let titles: Vec<_> = settled.applied.iter().map(|by| by.title.as_str()).collect();
-    if !titles.is_empty() {
-        answer.audit.insert("applied".to_owned(), titles.join("; "));
-    }
-    answer
-}
-
-fn validated(
-    decision: &Decision<'_>,
-    subject: &Subject<'_>,
-    attributes: &Attributes<'_>,
-    not_made: Option<&str>,
-) -> Answer {
-    let mut answer = if decision.is_denied() {
-        let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
-        said.extend(not_made.map(|why| format!("Portcullis tried to make the grant itself: {why}")));
-        let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
-        answer.causes = decision
-            .denied
-            .iter()
-            .map(|judged| Cause {
-                code: judged.finding.code.clone().into_owned(),
-                message: words(&judged.finding),
-                field: judged.finding.path.to_string(),
-            })
-            .collect();
-        answer
-    } else {
-        Answer::allow()
-    };
-    answer.warnings = decision.warned.iter().map(|(judged, mercy)| warning(judged, *mercy)).collect();
-    answer.audit = audit(decision);
-    if answer.allowed && attributes.dry_run && !decision.ensure.is_empty() {
-        answer.warnings.push("a grant would be made for this".to_owned());
-    }
-    answer
-}
-
-fn denial(finding: &Finding) -> String {
-    if finding.path.is_root() { words(finding) } else { format!("{}: {}", finding.path, words(finding)) }
-}
-
-/// What may be told to whoever may write here: nothing of another namespace that did not opt in.
-fn words(finding: &Finding) -> String {
-    let mut text = finding.message.clone();
-    if let Some(details) = finding.details.as_ref().filter(|details| !details.guarded) {
-        text.push_str("; ");
-        text.push_str(&details.text);
-    }
-    let outage = finding.related.iter().filter(|related| related.object.kind == "Gateway");
-    for related in outage {
-        text.push_str(&format!("; {}: {}", related.object, related.note));
-    }
-    if let Some(help) = &finding.help {
-        text.push_str("; to mend it: ");
-        text.push_str(help);
-        if let Some(manifest) = &finding.manifest {
-            // On one line it survives every way in which a denial is printed, and JSON is YAML.
-            text.push_str(&format!(": {manifest}"));
-        }
-    }
-    text
-}
-
-fn warning(judged: &Judged, mercy: Option<Mercy>) -> String {
-    let finding = &judged.finding;
-    let why = match mercy {
-        Some(Mercy::Ratchet) => " (as it is stored already)",
-        Some(Mercy::DryRun) => " (would be refused if applied alone)",
-        Some(Mercy::WouldEnsure) => " (would be made on a real request)",
-        None if finding.unknown.is_some() => " (not known for certain)",
-        None if finding.level == Level::Error => " (only warned of, by policy)",
-        None => "",
-    };
-    format!("[{}]{why} {}", finding.code, denial_without_help(finding))
-}
-
-fn denial_without_help(finding: &Finding) -> String {
-    let details = finding.details.as_ref().filter(|details| !details.guarded);
-    let details = details.map(|details| format!("; {}", details.text)).unwrap_or_default();
-    if finding.path.is_root() {
-        format!("{}{details}", finding.message)
-    } else {
-        format!("{}: {}{details}", finding.path, finding.message)
-    }
-}
-
-fn audit(decision: &Decision<'_>) -> BTreeMap<String, String> {
-    let codes = |judged: &mut dyn Iterator<Item = &Judged>| {
-        let mut codes: Vec<_> = judged.map(|judged| judged.finding.code.to_string()).collect();
-        codes.sort();
-        codes.dedup();
-        codes.join(",")
-    };
-    let mut audit = BTreeMap::new();
-    for (name, codes) in [
-        ("denied", codes(&mut decision.denied.iter().copied())),
-        ("warned", codes(&mut decision.warned.iter().map(|(judged, _)| *judged))),
-        ("recorded", codes(&mut decision.recorded.iter().copied())),
-    ] {
-        if !codes.is_empty() {
-            audit.insert(name.to_owned(), codes);
-        }
-    }
-    audit
 }
