@@ -89,7 +89,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
         write!(out, "{}", text.unwrap_or_default())?;
     }
     out.flush()?;
-    let mut err = std::io::stderr().lock();
+    let mut err = output::stderr();
     for refusal in &unreadable {
         writeln!(err, "error: {}: {}", refusal.file, report::line(&refusal.message))?;
     }

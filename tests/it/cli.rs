@@ -202,6 +202,36 @@ fn a_reader_that_leaves_early_is_no_failure() {
 }
 
 #[test]
+fn a_reader_that_left_hides_no_outcome() {
+    for (args, code) in [
+        (&["check", "--closed-world", BROKEN][..], 1),
+        (&["check", "--closed-world", "--format", "json", BROKEN], 1),
+        (&["check", "--closed-world", GOOD], 0),
+        (&["check", "no-such-file.yaml"], 2),
+        (&["fix", BROKEN], 0),
+        (&["fix", BROKEN, "no-such-file.yaml"], 2),
+        (&["test", "tests/cases/in-use"], 0),
+        (&["test", "examples"], 2),
+        (&["explain"], 0),
+        (&["explain", "zebra"], 2),
+        (&["completions", "bash"], 0),
+    ] {
+        let gone = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        let status = portcullis().args(args).stdout(gone()).stderr(gone()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+        let mut child = portcullis().args(args).stdout(gone()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
+        assert!(!said.contains("panicked") && !said.to_lowercase().contains("pipe"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn codes_are_explained() {
     run(["explain", "backend-refs/no-such-port"]).ends_with(0).says("why: ").says("fix: ").says("example");
     run(["explain", "backend-refs"]).ends_with(0).says("backend-refs/no-such-port");
