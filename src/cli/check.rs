@@ -77,10 +77,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     let first_policy_source = sources.len();
     report.sources = sources;
     report.sources.extend(loaded.sources);
-    refusals.extend(loaded.refusals.into_iter().map(|mut refusal| {
-        refusal.span = refusal.span.map(|(source, span)| (source + first_policy_source, span));
-        refusal
-    }));
+    refusals.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(first_policy_source)));
     report.refusals = refusals;
 
     let options = report::Options { color: output::wants_color(args.color), width: None };
