@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    cases::{Case, CaseFile, ExpectedFinding, Request},
+    cases::{BadCase, Case, CaseFile, ExpectedFinding, Request},
     engine::{
         decide::{Ask, Decision, Ensure, decide},
         evaluate::evaluate,
         finding::{Finding, Remedy},
         kinds,
-        node::Node,
+        node::{Node, Path},
         patch,
         policy::PolicySet,
         select::Door,
@@ -47,14 +47,17 @@ pub struct Outcome {
 ///
 /// # Errors
 /// What in the case makes no sense.
-pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, String> {
+pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, BadCase> {
+    let place = file.place_of(case);
+    let bad = |at: Path, message: String| BadCase { at, message };
     let policies = file.policies(case)?;
     let mut control_plane = ControlPlane::default();
-    for text in &case.control_plane {
-        control_plane.apply(text).map_err(|error| format!("controlPlane: {error}"))?;
+    for (index, text) in case.control_plane.iter().enumerate() {
+        let at = || place.key("controlPlane").index(index);
+        control_plane.apply(text).map_err(|error| bad(at(), format!("controlPlane: {error}")))?;
     }
     let now = case.now.as_deref().unwrap_or("2026-01-01T00:00:00Z");
-    let now = now.parse::<Timestamp>().map_err(|error| format!("now: {error}"))?;
+    let now = now.parse::<Timestamp>().map_err(|error| bad(place.key("now"), format!("now: {error}")))?;
     let (request, in_files) = match (&case.subject, &case.request) {
         (Some(subject), None) => (
             Request {
@@ -67,7 +70,7 @@ pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, String> {
             true,
         ),
         (None, Some(request)) => (request.clone(), false),
-        _ => return Err("a case has either a `subject` or a `request`".to_owned()),
+        _ => return Err(bad(place, "a case has either a `subject` or a `request`".to_owned())),
     };
     let mut world: Vec<(ObjectKey, &Value)> =
         file.world(case).into_iter().map(|object| (key_of(object), object)).collect();

@@ -281,7 +281,7 @@ cases:
 fn cases_that_hold_pass() {
     let (_folder, file) = written("mine.test.yaml", CASES);
     run(["test", &file]).ends_with(0).says("ok ").says("1 passed, 0 failed");
-    run(["test", &file, "--filter", "another"]).ends_with(0).says("0 passed");
+    run(["test", &file, "--filter", "a Service"]).ends_with(0).says("1 passed");
     run(["test", Path::new(&file).parent().unwrap().to_str().unwrap()]).ends_with(0).says("1 passed");
     run(["test", "tests/cases"]).ends_with(0).says(", 0 failed, 0 could not be read");
 }
@@ -293,11 +293,40 @@ fn cases_that_do_not_hold_say_what_differs() {
         ("backend-refs/not-found", "backend-refs/udp", "unexpected"),
         ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "unexpected"),
         ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note"),
-        ("policies: [backend-refs]", "policies: [no-such-policy]", "no shipped policy is named `no-such-policy`"),
     ] {
         let (_folder, file) = written("mine.test.yaml", &CASES.replace(from, to));
         run(["test", &file]).ends_with(1).says("FAILED").says(says).says("0 passed, 1 failed");
     }
+}
+
+#[test]
+fn a_case_that_makes_no_sense_is_refused_with_its_line() {
+    let case = |line: &str| CASES.replace("  subject:", &format!("  {line}\n  subject:"));
+    let unknown = "no shipped policy is named `backend-ref`";
+    for (text, line, says) in [
+        (CASES.replace("[backend-refs]", "\n- backend-refs\n- backend-ref"), 3, unknown),
+        (case("policies: [backend-ref]"), 4, unknown),
+        (case("policies: [{ kind: GuardPolicy }]"), 4, "policy: "),
+        (case("now: yesterday"), 4, "now: "),
+        (case("controlPlane: [nginx=1]"), 4, "controlPlane: "),
+        (case("request: { operation: DELETE }"), 3, "either a `subject` or a `request`"),
+        (CASES.split_once("cases:").unwrap().0.to_owned() + "cases: []\n", 2, "there is no case in this file"),
+    ] {
+        let (_folder, file) = written("mine.test.yaml", &text);
+        let ran = run(["test", &file]).ends_with(2).says(&format!("error: {file}:{line}: ")).says(says);
+        ran.says("0 passed, 0 failed, 1 could not be read").never_says("FAILED");
+    }
+    // One mistake is told once, however many cases it spoils.
+    let (head, one) = CASES.split_once("cases:\n").unwrap();
+    let (_folder, file) = written("mine.test.yaml", &format!("{head}cases:\n{one}{one}").replace("-refs]", "-ref]"));
+    run(["test", &file]).ends_with(2).says("1 could not be read");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_no_success() {
+    let (_folder, file) = written("mine.test.yaml", CASES);
+    let said = "error: no case has `another` in its name";
+    assert!(run(["test", &file, "--filter", "another"]).ends_with(2).err.contains(said));
 }
 
 #[test]
