@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     engine::{
         finding::Level,
+        kinds,
         node::{Path, Segment},
         policy::{Policy, PolicySet, compile, shipped},
         subject::Operation,
@@ -207,10 +208,13 @@ impl CaseFile {
     /// The objects that exist, by what identifies them: a case's replace the file's.
     pub fn world<'a>(&'a self, case: &'a Case) -> Vec<&'a Value> {
         let mut objects: BTreeMap<String, &Value> = BTreeMap::new();
-        for object in self.world.iter().chain(&case.world) {
-            let identity = ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
+        for (index, object) in self.world.iter().chain(&case.world).enumerate() {
+            let mut identity = ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
                 .map(|pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
                 .join("|");
+            if kinds::generated_name(object).is_some() {
+                identity.push_str(&index.to_string());
+            }
             objects.insert(identity, object);
         }
         objects.into_values().collect()

@@ -72,8 +72,13 @@ pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, BadCase> {
         (None, Some(request)) => (request.clone(), false),
         _ => return Err(bad(place, "a case has either a `subject` or a `request`".to_owned())),
     };
-    let mut world: Vec<(ObjectKey, &Value)> =
-        file.world(case).into_iter().map(|object| (key_of(object), object)).collect();
+    let in_world = |(index, object)| match key_of(object) {
+        key if kinds::generated_name(object).is_some() => {
+            (kinds::generated_key(key, &format!("world {index}")), object)
+        }
+        key => (key, object),
+    };
+    let mut world: Vec<(ObjectKey, &Value)> = file.world(case).into_iter().enumerate().map(in_world).collect();
     if in_files {
         world.push((key_of(&request.object), &request.object));
     }
@@ -165,21 +170,7 @@ pub fn differences(case: &Case, outcome: &Outcome) -> Vec<String> {
 
 /// What identifies an object, as files are read.
 pub fn key_of(object: &Value) -> ObjectKey {
-    let node = Node::root(object);
-    let (group, _) = kinds::split_api_version(node.get("apiVersion").text());
-    let kind = node.get("kind").text();
-    let namespaced = kinds::by_kind(group, kind).is_none_or(|kind| kind.namespaced);
-    let metadata = node.get("metadata");
-    let namespace = match metadata.get("namespace").text() {
-        _ if !namespaced => "",
-        "" => "default",
-        namespace => namespace,
-    };
-    let name = match metadata.get("name").text() {
-        "" => metadata.get("generateName").text(),
-        name => name,
-    };
-    ObjectKey::new(group, kind, namespace, name)
+    kinds::key_of(object, "default")
 }
 
 fn warned(decision: &Decision<'_>) -> Vec<String> {

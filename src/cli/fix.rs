@@ -19,7 +19,7 @@ use crate::{
     engine::{
         evaluate::evaluate,
         finding::{Change, Edit, Remedy},
-        limits,
+        kinds, limits,
         node::Path,
         policy::PolicySet,
         select::Door,
@@ -170,7 +170,7 @@ fn fix_document(
         for edit in edits(judge(object)) {
             let mut with = changes.clone();
             with.extend(within(&object.within, &edit.changes));
-            let place = format!("{}: {}: {}", source.name, object.key, edit.title);
+            let place = format!("{}: {}: {}", source.name, kinds::shown_key(&object.key), edit.title);
             match yaml::edit::apply(&before, &with, Dialect::Kubernetes) {
                 Ok(edited) if edited == text => {}
                 Ok(edited) => {

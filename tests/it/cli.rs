@@ -100,6 +100,48 @@ fn standard_input_is_a_file_named_dash() {
 }
 
 #[test]
+fn objects_whose_names_are_to_be_generated_are_not_one() {
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: http, namespace: shop }\nspec: { gatewayClassName: kgateway }\n";
+    let policy = "apiVersion: gateway.kgateway.dev/v1alpha1
+kind: HTTPListenerPolicy
+metadata: { generateName: logs-, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: http }]
+  accessLog: [{ fileSink: { path: /dev/stdout, stringFormat: a } }]
+";
+    let check = |text: &str| {
+        run_with_input(&["check", "-", "--closed-world", "--format", "json"], text.as_bytes()).ends_with(0).json()
+    };
+    let found = |report: &serde_json::Value, code: &str| -> Vec<serde_json::Value> {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().filter(|finding| finding["code"] == code).cloned().collect()
+    };
+    let alone = check(&format!("{gateway}---\n{policy}"));
+    assert!(found(&alone, "listener-policies/overridden").is_empty(), "{alone}");
+
+    let report = check(&format!("{gateway}---\n{policy}---\n{policy}"));
+    assert_eq!(report["summary"]["judged"], 2, "{report}");
+    assert_eq!(report["summary"]["repeated"], serde_json::json!([]));
+    let overridden = found(&report, "listener-policies/overridden");
+    assert_eq!(overridden.len(), 1, "{report}");
+    assert_eq!(overridden[0]["object"]["name"], "logs-");
+    assert!(overridden[0]["message"].as_str().unwrap().contains("`logs-… (-:"), "{report}");
+    assert_eq!(overridden[0]["related"][0]["object"]["name"], "logs-");
+    for deprecated in found(&report, "listener-policies/deprecated") {
+        assert_eq!(
+            deprecated["manifest"]["metadata"],
+            serde_json::json!({"generateName": "logs-", "namespace": "shop"})
+        );
+    }
+
+    // On one line, too.
+    let one = r#"{"apiVersion": "gateway.kgateway.dev/v1alpha1", "kind": "HTTPListenerPolicy", "metadata": {"generateName": "logs-", "namespace": "shop"}, "spec": {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "http"}], "accessLog": [{"fileSink": {"path": "/dev/stdout", "stringFormat": "a"}}]}}"#;
+    let report =
+        check(&format!("{gateway}---\n{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{one}, {one}]}}\n"));
+    assert_eq!(found(&report, "listener-policies/overridden").len(), 1, "{report}");
+}
+
+#[test]
 fn colours_are_for_terminals_and_for_who_asks() {
     let colored = |args: &[&str], no_color: bool| {
         let mut command = portcullis();
