@@ -1,6 +1,7 @@
 //! Every telemetry `backendRef` leads to a collector that exists and can be spoken to.
 
 mod codes;
+mod port;
 
 use crate::engine::{
     finding::Finding,
@@ -56,6 +57,9 @@ pub fn telemetry_of<'a>(judge: &Judge<'a>) -> Option<(TelemetryKind, &'a Telemet
 }
 
 fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Blast, suggests: bool) -> Vec<Finding> {
+    if let Some(finding) = port::impossible(judge, reference) {
+        return vec![finding];
+    }
     let own = judge.subject.key.namespace.as_str();
     let backend = &reference.backend;
     let path = &reference.path;
