@@ -106,27 +106,27 @@ pub fn answer(
     let Some(live) = live else {
         let verdict = evaluate(&selection, &subject, &snapshot.view, now);
         let ask = Ask { door, dry_run, ensure: Ensure::Impossible };
-        return Ok(validated(&decide(&verdict, ask), &subject, &attributes, None));
+        return Ok(validated(&decide(&verdict, ask), &subject, None));
     };
     let ask = Ask { door, dry_run, ensure: Ensure::Possible };
     let verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
     let decision = decide(&verdict, ask);
     let objects: Vec<_> = decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect();
     if objects.is_empty() {
-        return Ok(validated(&decision, &subject, &attributes, None));
+        return Ok(validated(&decision, &subject, None));
     }
     // The last thing between the request and *allowed*.
     match live.cluster.ensure(&objects, live.until) {
         Ok(()) => {
             let made = decide(&verdict, Ask { ensure: Ensure::Made, ..ask });
-            let mut answer = validated(&made, &subject, &attributes, None);
+            let mut answer = validated(&made, &subject, None);
             answer.audit.insert("ensured".to_owned(), names(&objects));
             Ok(answer)
         }
         Err(why) => {
             tracing::error!(why, objects = names(&objects), "what a request needs could not be made");
             let refused = decide(&verdict, Ask { ensure: Ensure::Impossible, ..ask });
-            Ok(validated(&refused, &subject, &attributes, Some(&why)))
+            Ok(validated(&refused, &subject, Some(&why)))
         }
     }
 }

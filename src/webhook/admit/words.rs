@@ -7,7 +7,7 @@ use crate::{
         decide::{Decision, Mercy},
         finding::{Finding, Level},
         patch,
-        subject::{Attributes, Subject},
+        subject::Subject,
         verdict::Judged,
     },
     webhook::wire::{Answer, Cause, Tally},
@@ -29,15 +29,11 @@ pub(super) fn mutated(settled: &patch::Settled) -> Answer {
     answer
 }
 
-pub(super) fn validated(
-    decision: &Decision<'_>,
-    subject: &Subject<'_>,
-    attributes: &Attributes<'_>,
-    not_made: Option<&str>,
-) -> Answer {
+pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made: Option<&str>) -> Answer {
     let mut answer = if decision.is_denied() {
         let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
-        said.extend(not_made.map(|why| format!("Portcullis tried to make the grant itself: {why}")));
+        let not_made = not_made.map(|why| format!("the grant that would mend it could not be made: {why}"));
+        said.extend(not_made.clone());
         let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
         answer.causes = decision
             .denied
@@ -48,6 +44,12 @@ pub(super) fn validated(
                 field: judged.finding.path.to_string(),
             })
             .collect();
+        // Of a 422, kubectl prints the causes alone.
+        answer.causes.extend(not_made.map(|message| Cause {
+            code: "NotMade".to_owned(),
+            message,
+            field: String::new(),
+        }));
         answer
     } else {
         Answer::allow()
@@ -55,8 +57,8 @@ pub(super) fn validated(
     answer.warnings = decision.warned.iter().map(|(judged, mercy)| warning(judged, *mercy)).collect();
     answer.audit = audit(decision);
     answer.tally = tally(decision);
-    if answer.allowed && attributes.dry_run && !decision.ensure.is_empty() {
-        answer.warnings.push("a grant would be made for this".to_owned());
+    if let Some(why) = not_made.filter(|_| answer.allowed) {
+        answer.warnings.push(format!("a grant could not be made: {why}"));
     }
     answer
 }
