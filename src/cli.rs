@@ -5,6 +5,7 @@ pub mod check;
 pub mod explain;
 pub mod fix;
 pub mod output;
+pub mod progress;
 pub mod report;
 pub mod test;
 

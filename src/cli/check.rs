@@ -2,9 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{IsTerminal, Write},
+    io::Write,
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use jiff::Timestamp;
 use crate::{
     cli::{
         args::CheckArgs,
-        output,
+        output, progress,
         report::{self, Report, Reported},
     },
     engine::{
@@ -61,13 +60,14 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     if sources.is_empty() && refusals.is_empty() {
         return output::refuse(output::NO_FILES);
     }
-    let mut progress = Progress::new(sources.len());
+    let mut progress = progress::on_terminal();
     let Manifests { objects, not_objects, refusals: unread } =
-        manifests::read(&sources, &args.judging.namespace, |done| progress.at(done));
+        manifests::read(&sources, &args.judging.namespace, |done| progress.at("reading", done, sources.len(), "files"));
     refusals.extend(unread);
     refusals.extend(manifests::empty(&sources));
     let view = world::of(&objects, &given);
-    let mut report = judge(&sources, &objects, &loaded.policies, &view, now, args.admission);
+    let count = |done| progress.at("judging", done, objects.len(), "objects");
+    let mut report = judge_counting(&sources, &objects, &loaded.policies, &view, now, args.admission, count);
     progress.done();
     report.summary.files = sources.len();
     if not_objects > 0 {
@@ -103,9 +103,22 @@ pub fn judge(
     now: Timestamp,
     admission: bool,
 ) -> Report {
+    judge_counting(sources, objects, policies, view, now, admission, |_| {})
+}
+
+fn judge_counting(
+    sources: &[Source],
+    objects: &[Manifest],
+    policies: &PolicySet,
+    view: &View,
+    now: Timestamp,
+    admission: bool,
+    mut progress: impl FnMut(usize),
+) -> Report {
     let mut report = Report::default();
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    for manifest in objects {
+    for (done, manifest) in objects.iter().enumerate() {
+        progress(done);
         let attributes = manifest.attributes();
         let selection = policies.select(Door::Files, &attributes);
         if selection.is_empty() {
@@ -232,38 +245,4 @@ fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
         .filter(|policy| policy.rule.seen_in != crate::engine::rules::SeenIn::Requests)
         .map(|policy| policy.name.clone());
     names.filter(|name| !asked.contains(name)).collect()
-}
-
-/// A line on a terminal when it takes more than a second.
-struct Progress {
-    files: usize,
-    started: Instant,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
-    fn new(files: usize) -> Self {
-        Self { files, started: Instant::now(), shown: None }
-    }
-
-    fn at(&mut self, done: usize) {
-        let due = self.shown.unwrap_or(self.started).elapsed() > Duration::from_secs(1);
-        let terminal = std::io::stderr().is_terminal();
-        if due && terminal {
-            let _ = write!(std::io::stderr(), "\rreading {done} of {} files", self.files);
-            self.again();
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
-    fn again(&mut self) {
-        self.shown = Some(Instant::now());
-    }
-
-    fn done(&self) {
-        if self.shown.is_some() {
-            let _ = write!(std::io::stderr(), "\r{:40}\r", "");
-        }
-    }
 }
