@@ -18,7 +18,8 @@ use crate::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
         finding::{Edit, Finding, Remedy},
-        kinds, patch,
+        kinds,
+        patch::{self, Applied},
         policy::PolicySet,
         select::Door,
         subject::{Attributes, ObjectKey, Subject},
@@ -32,6 +33,9 @@ use crate::{
         paths, policies, world,
     },
 };
+
+/// As a webhook in a cluster asks, which can make objects before it answers.
+const IN_CLUSTER: Ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
 
 /// How a command ended; also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +138,9 @@ fn judge_counting(
         };
         asked.extend(verdict.asked.iter().map(|policy| policy.name.clone()));
         let Some(source) = sources.get(manifest.source) else { continue };
-        let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
-        let decision = decide(&verdict, ask);
+        let decision = decide(&verdict, IN_CLUSTER);
+        // What is judged as stored has been edited already.
+        let edited = if admission { Vec::new() } else { edited(&verdict, policies, &attributes, &subject, view, now) };
         let mut tried = Vec::new();
         let mut places = None;
         for judged in &verdict.judged {
@@ -147,6 +152,7 @@ fn judge_counting(
                 object: kinds::shown_key(&manifest.key),
                 policies: judged.policies.iter().map(|policy| policy.name.clone()).collect(),
                 action: match (denied, warned) {
+                    _ if is_among(judged, &edited) => "warn",
                     (true, _) => "deny",
                     (_, true) => "warn",
                     _ => "record",
@@ -190,8 +196,32 @@ fn as_admitted(
     let stored = subject.with_object(settled.value);
     let selection = policies.select(Door::Validate(None), attributes);
     let mut verdict = evaluate(&selection, &stored, view, now);
-    verdict.judged.retain(|judged| !(judged.applies() && matches!(judged.finding.remedy, Some(Remedy::Ensure(_)))));
+    // Each alone: that another one is denied makes this one no worse.
+    let alone = |judged: &Judged| Verdict { judged: vec![judged.clone()], ..Verdict::default() };
+    verdict.judged.retain(|judged| decide(&alone(judged), IN_CLUSTER).ensure.is_empty());
     verdict
+}
+
+/// The edits that a webhook would make before it judges.
+fn edited(
+    verdict: &Verdict,
+    policies: &PolicySet,
+    attributes: &Attributes<'_>,
+    subject: &Subject<'_>,
+    view: &View,
+    now: Timestamp,
+) -> Vec<Applied> {
+    let may_be = |judged: &Judged| judged.applies() && matches!(judged.finding.remedy, Some(Remedy::Edit(_)));
+    if !verdict.judged.iter().any(may_be) {
+        return Vec::new();
+    }
+    patch::settle(&policies.select(Door::Mutate, attributes), subject, view, now).applied
+}
+
+/// Whether the edit of this finding is one of these: then nothing is left to deny, and a warning tells of the edit.
+fn is_among(judged: &Judged, edited: &[Applied]) -> bool {
+    let Some(Remedy::Edit(edit)) = &judged.finding.remedy else { return false };
+    edited.iter().any(|one| one.title == edit.title && judged.policies.iter().any(|policy| policy.name == one.policy))
 }
 
 /// Whether `fix` can mend it: an edit is tried on the text it would change, once for all findings that share it.
