@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn each_line_covers_the_one_before_and_none_stays() {
-        let lines = format!("\rreading 1 of 10 files\rjudging 1 of 2 it      \r{:21}\r", "");
+        let lines = format!("\rreading 1 of 10 files\rjudging 1 of 2 it    \r{:21}\r", "");
         assert_eq!(said(Some(Vec::new()), Duration::ZERO), lines);
     }
 
