@@ -5,6 +5,7 @@ pub mod check;
 pub mod explain;
 pub mod fix;
 pub mod output;
+pub mod progress;
 pub mod report;
 pub mod test;
 
@@ -25,6 +26,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Test(args) => test::run(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => {
+            if let Err(message) = args.judging.given(true) {
+                return output::refuse(&message);
+            }
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }

@@ -1,11 +1,13 @@
 //! From paths to what the engine judges: documents, objects, the view they make, and policies.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: files are read here")]
+#![expect(clippy::disallowed_methods, reason = "an edge: files are read and written here")]
 
+pub mod encoding;
 pub mod manifests;
 pub mod paths;
 pub mod policies;
 pub mod world;
+pub mod write;
 
 use std::{ops::Range, sync::Arc};
 

@@ -1,5 +1,7 @@
 //! What can be said on the command line. One setting, one place: flag, else `PORTCULLIS_*`, else default.
 
+mod help;
+
 #[cfg(feature = "server")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,15 +24,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say what in these manifests would break, or silently do nothing.
+    #[command(after_help = help::CHECK)]
     Check(CheckArgs),
-    /// Mend what can be mended: prints a diff, or writes with `--write`.
+    /// Mend what can be mended: prints a diff, or changes the files with `--write`.
+    #[command(after_help = help::FIX)]
     Fix(FixArgs),
     /// Say what a finding means and how to mend it.
     Explain(ExplainArgs),
-    /// Run `*.test.yaml` cases.
+    /// Run `*.test.yaml` cases: objects, and what the policies must say of them.
+    #[command(after_help = help::TEST)]
     Test(TestArgs),
-    /// Answer AdmissionReviews over HTTPS.
+    /// Answer AdmissionReviews over HTTPS, in a cluster or with a folder of manifests in place of one.
     #[cfg(feature = "server")]
+    #[command(after_help = help::SERVE)]
     Serve(ServeArgs),
     /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
     #[cfg(feature = "server")]
@@ -45,10 +51,15 @@ pub struct Judging {
     /// Files or folders of GuardPolicies, in place of the default set.
     #[arg(long, value_name = "PATH", env = "PORTCULLIS_POLICIES", value_delimiter = ':')]
     pub policies: Vec<PathBuf>,
-    /// Labels of a namespace that is not among the manifests.
+    /// A label of a namespace that is not among the manifests, as in `telemetry:environment=production`; repeatable.
     #[arg(long, value_name = "NAMESPACE:KEY=VALUE", value_parser = world::parse_namespace_label)]
     pub namespace_labels: Vec<(String, String, String)>,
-    /// Which control plane reads the telemetry objects, and how it is set; repeatable.
+    /// Which control plane reads the telemetry objects, and how it is set; repeatable. By default the newest that is
+    /// known, with its own defaults.
+    ///
+    /// `kgateway=2.0` to `2.4` has the settings `grants=off|permissive|strict`, `istio=on|off`,
+    /// `global-policy-namespace=NAME` and, last, `discovery=SELECTOR`; `agentgateway=1.0` to `1.4` has
+    /// `grants=route-and-policy|route|none`.
     #[arg(long, value_name = "NAME=VERSION[,SETTING=VALUE…]", env = "PORTCULLIS_CONTROL_PLANE", value_delimiter = ';')]
     pub control_plane: Vec<String>,
     /// The namespace of objects that name none.
@@ -58,8 +69,8 @@ pub struct Judging {
 
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
-    /// Files, folders, or `-` for standard input.
-    #[arg(required = true)]
+    /// Files, folders (their `.yaml`, `.yml` and `.json` files), or `-` for standard input.
+    #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub judging: Judging,
@@ -67,27 +78,34 @@ pub struct CheckArgs {
     #[arg(long)]
     pub closed_world: bool,
     /// Judge what the cluster would store: after the edits that the policies apply, with the objects they make.
+    ///
+    /// Without this, objects are judged as they are written, and the `action` of `--format json` says what a webhook in a
+    /// cluster would do. `portcullis serve --manifests` can make no objects, and so denies what needs them.
     #[arg(long)]
     pub admission: bool,
     /// Exit with 1 on findings of this level or worse.
     #[arg(long, value_name = "LEVEL", default_value = "error")]
     pub fail_on: FailOn,
+    /// How findings are printed.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: crate::cli::report::Format,
+    /// When to print colours; `auto` means on a terminal without `NO_COLOR`.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
 
 #[derive(Clone, Debug, Args)]
 pub struct FixArgs {
-    /// Files, folders, or `-` for standard input, whose mended text goes to standard output.
-    #[arg(required = true)]
+    /// Files, folders (their `.yaml`, `.yml` and `.json` files), or `-` for standard input, whose mended text goes to
+    /// standard output.
+    #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub judging: Judging,
     /// Change the files in place.
     #[arg(long)]
     pub write: bool,
+    /// When to print colours; `auto` means on a terminal without `NO_COLOR`.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
@@ -104,7 +122,7 @@ pub struct ExplainArgs {
 #[derive(Clone, Debug, Args)]
 pub struct TestArgs {
     /// Case files, or folders with `*.test.yaml` in them.
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Run only cases whose name holds this text.
     #[arg(long, value_name = "TEXT")]
@@ -114,7 +132,8 @@ pub struct TestArgs {
 #[cfg(feature = "server")]
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// A folder that stands for the cluster, in place of one: what is in it exists, and nothing else does.
+    /// A folder that stands for the cluster, in place of one: what is in it exists, and nothing else does. No objects can
+    /// be made in it: what would need a grant to be made is denied.
     #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_MANIFESTS", conflicts_with = "kubeconfig")]
     pub manifests: Option<PathBuf>,
     /// How to reach the cluster; by default `KUBECONFIG`, or the service account of the pod.

@@ -2,9 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{IsTerminal, Write},
+    io::Write,
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -12,14 +11,15 @@ use jiff::Timestamp;
 use crate::{
     cli::{
         args::CheckArgs,
-        output,
+        output, progress,
         report::{self, Report, Reported},
     },
     engine::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
         finding::{Edit, Finding, Remedy},
-        kinds, patch,
+        kinds,
+        patch::{self, Applied},
         policy::PolicySet,
         select::Door,
         subject::{Attributes, ObjectKey, Subject},
@@ -33,6 +33,9 @@ use crate::{
         paths, policies, world,
     },
 };
+
+/// As a webhook in a cluster asks, which can make objects before it answers.
+const IN_CLUSTER: Ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
 
 /// How a command ended; also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +64,14 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     if sources.is_empty() && refusals.is_empty() {
         return output::refuse(output::NO_FILES);
     }
-    let mut progress = Progress::new(sources.len());
+    let mut progress = progress::on_terminal();
     let Manifests { objects, not_objects, refusals: unread } =
-        manifests::read(&sources, &args.judging.namespace, |done| progress.at(done));
+        manifests::read(&sources, &args.judging.namespace, |done| progress.at("reading", done, sources.len(), "files"));
     refusals.extend(unread);
     refusals.extend(manifests::empty(&sources));
     let view = world::of(&objects, &given);
-    let mut report = judge(&sources, &objects, &loaded.policies, &view, now, args.admission);
+    let count = |done| progress.at("judging", done, objects.len(), "objects");
+    let mut report = judge_counting(&sources, &objects, &loaded.policies, &view, now, args.admission, count);
     progress.done();
     report.summary.files = sources.len();
     if not_objects > 0 {
@@ -103,9 +107,22 @@ pub fn judge(
     now: Timestamp,
     admission: bool,
 ) -> Report {
+    judge_counting(sources, objects, policies, view, now, admission, |_| {})
+}
+
+fn judge_counting(
+    sources: &[Source],
+    objects: &[Manifest],
+    policies: &PolicySet,
+    view: &View,
+    now: Timestamp,
+    admission: bool,
+    mut progress: impl FnMut(usize),
+) -> Report {
     let mut report = Report::default();
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    for manifest in objects {
+    for (done, manifest) in objects.iter().enumerate() {
+        progress(done);
         let attributes = manifest.attributes();
         let selection = policies.select(Door::Files, &attributes);
         if selection.is_empty() {
@@ -121,8 +138,9 @@ pub fn judge(
         };
         asked.extend(verdict.asked.iter().map(|policy| policy.name.clone()));
         let Some(source) = sources.get(manifest.source) else { continue };
-        let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible };
-        let decision = decide(&verdict, ask);
+        let decision = decide(&verdict, IN_CLUSTER);
+        // What is judged as stored has been edited already.
+        let edited = if admission { Vec::new() } else { edited(&verdict, policies, &attributes, &subject, view, now) };
         let mut tried = Vec::new();
         let mut places = None;
         for judged in &verdict.judged {
@@ -134,6 +152,7 @@ pub fn judge(
                 object: kinds::shown_key(&manifest.key),
                 policies: judged.policies().map(|policy| policy.name.clone()).collect(),
                 action: match (denied, warned) {
+                    _ if is_among(judged, &edited) => "warn",
                     (true, _) => "deny",
                     (_, true) => "warn",
                     _ => "record",
@@ -177,8 +196,32 @@ fn as_admitted(
     let stored = subject.with_object(settled.value);
     let selection = policies.select(Door::Validate(None), attributes);
     let mut verdict = evaluate(&selection, &stored, view, now);
-    verdict.judged.retain(|judged| !(judged.applies() && matches!(judged.finding.remedy, Some(Remedy::Ensure(_)))));
+    // Each alone: that another one is denied makes this one no worse.
+    let alone = |judged: &Judged| Verdict { judged: vec![judged.clone()], ..Verdict::default() };
+    verdict.judged.retain(|judged| decide(&alone(judged), IN_CLUSTER).ensure.is_empty());
     verdict
+}
+
+/// The edits that a webhook would make before it judges.
+fn edited(
+    verdict: &Verdict,
+    policies: &PolicySet,
+    attributes: &Attributes<'_>,
+    subject: &Subject<'_>,
+    view: &View,
+    now: Timestamp,
+) -> Vec<Applied> {
+    let may_be = |judged: &Judged| judged.applies() && matches!(judged.finding.remedy, Some(Remedy::Edit(_)));
+    if !verdict.judged.iter().any(may_be) {
+        return Vec::new();
+    }
+    patch::settle(&policies.select(Door::Mutate, attributes), subject, view, now).applied
+}
+
+/// Whether the edit of this finding is one of these: then nothing is left to deny, and a warning tells of the edit.
+fn is_among(judged: &Judged, edited: &[Applied]) -> bool {
+    let Some(Remedy::Edit(edit)) = &judged.finding.remedy else { return false };
+    edited.iter().any(|one| one.title == edit.title && judged.policies.iter().any(|policy| policy.name == one.policy))
 }
 
 /// Whether `fix` can mend it: an edit is tried on the text it would change, once for all findings that share it.
@@ -232,38 +275,4 @@ fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
         .filter(|policy| policy.rule.seen_in != crate::engine::rules::SeenIn::Requests)
         .map(|policy| policy.name.clone());
     names.filter(|name| !asked.contains(name)).collect()
-}
-
-/// A line on a terminal when it takes more than a second.
-struct Progress {
-    files: usize,
-    started: Instant,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
-    fn new(files: usize) -> Self {
-        Self { files, started: Instant::now(), shown: None }
-    }
-
-    fn at(&mut self, done: usize) {
-        let due = self.shown.unwrap_or(self.started).elapsed() > Duration::from_secs(1);
-        let terminal = std::io::stderr().is_terminal();
-        if due && terminal {
-            let _ = write!(std::io::stderr(), "\rreading {done} of {} files", self.files);
-            self.again();
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "an edge: a person waits")]
-    fn again(&mut self) {
-        self.shown = Some(Instant::now());
-    }
-
-    fn done(&self) {
-        if self.shown.is_some() {
-            let _ = write!(std::io::stderr(), "\r{:40}\r", "");
-        }
-    }
 }

@@ -1,7 +1,5 @@
 //! `portcullis fix`: makes the edits that findings carry, and writes the objects that must exist elsewhere.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: files are written here")]
-
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -33,6 +32,7 @@ use crate::{
         manifests::{self, Manifest},
         paths, policies, refusal_line,
         world::{self, Given},
+        write,
     },
 };
 
@@ -78,7 +78,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
             continue;
         }
         if args.write {
-            write_in_place(FilePath::new(name), text)?;
+            write::in_place(FilePath::new(name), text).with_context(|| format!("cannot write {name}"))?;
         } else {
             diff(&mut out, name, before, text, color)?;
         }
@@ -286,18 +286,6 @@ fn with_grants_beside(mut sources: Vec<Source>, mut refusals: Vec<Refusal>) -> (
         refusals.extend(refusal);
     }
     (sources, refusals)
-}
-
-/// Writes beside the file and renames, so that a file is never half written; its permissions stay.
-fn write_in_place(path: &FilePath, text: &str) -> anyhow::Result<()> {
-    use anyhow::Context;
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let beside = path.with_extension("portcullis-tmp");
-    std::fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
-    if let Ok(metadata) = std::fs::metadata(&path) {
-        let _ = std::fs::set_permissions(&beside, metadata.permissions());
-    }
-    std::fs::rename(&beside, &path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn diff(out: &mut impl Write, name: &str, before: &str, after: &str, color: bool) -> std::io::Result<()> {

@@ -65,7 +65,7 @@ pub struct Reported {
     pub finding: Finding,
     /// Names of the policies that asked.
     pub policies: Vec<String>,
-    /// What a webhook with these policies would do: `deny`, `warn` or `record`.
+    /// What a webhook in a cluster would do with these policies: `deny`, `warn` or `record`.
     pub action: &'static str,
     /// `portcullis fix` can mend it.
     pub fixable: bool,

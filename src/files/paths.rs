@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     engine::limits,
-    files::{Refusal, Source},
+    files::{Refusal, Source, encoding::Encoding},
 };
 
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
@@ -86,23 +86,7 @@ fn read_bounded(reader: impl Read) -> Result<String, String> {
     if bytes.len() as u64 > limits::FILE_BYTES {
         return Err(too_large());
     }
-    // What Windows editors write; PowerShell's `>` does too.
-    for (mark, unit) in [([0xFF, 0xFE], u16::from_le_bytes as fn([u8; 2]) -> u16), ([0xFE, 0xFF], u16::from_be_bytes)] {
-        if let Some(rest) = bytes.strip_prefix(&mark) {
-            let units: Vec<u16> = rest.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
-            return String::from_utf16(&units).map_err(|_| "it is not text: UTF-16 that cannot be read".to_owned());
-        }
-    }
-    if memchr::memchr(0, &bytes).is_some() {
-        return Err("it is not text: it holds zero bytes".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let read = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        format!(
-            "it is not UTF-8: line {} holds bytes that are no characters",
-            memchr::memchr_iter(b'\n', read).count() + 1
-        )
-    })
+    Encoding::decode(bytes)
 }
 
 fn too_large() -> String {

@@ -90,6 +90,88 @@ fn the_exit_code_says_how_bad_it_is() {
 }
 
 #[test]
+fn help_says_what_to_type_and_how_it_ends() {
+    for command in ["check", "fix", "test", "serve"] {
+        for help in ["-h", "--help"] {
+            let ran = run([command, help]).ends_with(0).says("\nExamples:\n").says("\nExit codes:\n");
+            assert!(ran.out.lines().all(|line| line.chars().count() <= 100), "{}", ran.out);
+        }
+    }
+    run(["serve", "--manifests", GOOD, "--control-plane", "nginx=1"]).ends_with(2).says("is no control plane");
+}
+
+#[test]
+fn the_action_is_what_a_cluster_would_do() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("policies")).unwrap();
+    let shipped = |name: &str| fs::read_to_string(project(&format!("policies/{name}.yaml"))).unwrap();
+    let (debug, grants) = (shipped("debug-exporters"), shipped("reference-grants"));
+    file(
+        "namespace.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: { name: telemetry, labels: { environment: production, portcullis.dev/shared: 'true' } }\n",
+    );
+    file("objects.yaml", "apiVersion: v1
+kind: ConfigMap
+metadata: { name: collector, namespace: telemetry }
+data:
+  relay: |
+    receivers: {otlp: {protocols: {grpc: {}}}}
+    exporters: {debug: {}, otlp: {endpoint: 'tempo:4317'}}
+    service: {pipelines: {traces: {receivers: [otlp], exporters: [debug, otlp]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: { name: otel, namespace: telemetry, labels: { portcullis.dev/shared: 'true' }, annotations: { portcullis.dev/shared: 'true' } }
+spec: { ports: [{ name: grpc, port: 4317, appProtocol: grpc }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: http, namespace: shop }
+spec: { gatewayClassName: kgateway }
+---
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: ListenerPolicy
+metadata: { name: logs, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: http }]
+  default:
+    httpSettings:
+      accessLog:
+      - openTelemetry: { grpcService: { logName: a, backendRef: { name: otel, namespace: telemetry, port: 4317 } } }
+");
+    let (deny, suggest, audit) =
+        (("action: Warn", "action: Deny"), ("remedy: Apply", "remedy: Suggest"), ("action: Deny", "action: Audit"));
+    let as_is = ("", "");
+    for (code, edit, action, left) in [
+        // Edited before it is judged, which a warning tells.
+        ("debug-exporters/in-pipeline", deny, "warn", false),
+        ("debug-exporters/in-pipeline", suggest, "warn", true),
+        // Settled by the grant that is made.
+        ("reference-grants/missing", as_is, "record", false),
+        ("reference-grants/missing", suggest, "deny", true),
+        // Nothing is made for what is only recorded.
+        ("reference-grants/missing", audit, "record", true),
+    ] {
+        file("policies/debug.yaml", &debug.replace(edit.0, edit.1));
+        file("policies/grants.yaml", &grants.replace(edit.0, edit.1));
+        let world = folder.path().to_str().unwrap();
+        let policies = format!("{world}/policies");
+        let check = |more: &[&str]| {
+            let args = ["check", "--closed-world", "--fail-on", "never", "--format", "json", "--policies", &policies];
+            run(args.iter().chain(more).chain([&world])).ends_with(0).json()
+        };
+        let with_code = |report: serde_json::Value| {
+            let findings = report["findings"].as_array().unwrap();
+            findings.iter().find(|finding| finding["code"] == code).cloned()
+        };
+        let as_written = with_code(check(&[])).unwrap_or_else(|| panic!("{code}: {}", check(&[])));
+        assert_eq!(as_written["action"], action, "{code} {edit:?}");
+        assert_eq!(with_code(check(&["--admission"])).is_some(), left, "{code} {edit:?}");
+    }
+}
+
+#[test]
 fn standard_input_is_a_file_named_dash() {
     let text = fs::read(project("examples/kgateway/broken/telemetry-shop.yaml")).unwrap();
     let report = run_with_input(&["check", "-", "--format", "json"], &text).ends_with(0).json();

@@ -145,3 +145,40 @@ fn what_cannot_be_read_is_refused_with_its_line() {
     let line = ran.err.lines().find(|line| line.starts_with(&format!("error: {policy}:"))).unwrap();
     assert!(line.contains(".yaml:1: ") || line.contains(".yaml:4: "), "{line}");
 }
+
+#[test]
+fn a_file_keeps_its_encoding() {
+    use portcullis::files::encoding::Encoding;
+    for encoding in [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be] {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("collector.yaml");
+        let text = CONFIG_MAP.replace("# theirs", "# 北 🦀");
+        fs::write(&file, encoding.encode(&text)).unwrap();
+        let args = [&["fix", "--write"][..], &PRODUCTION, &[file.to_str().unwrap()]].concat();
+        run(&args).ends_with(0).says("fixed:");
+        assert_eq!(fs::read(&file).unwrap(), encoding.encode(&text.replace("[ debug , otlp ]", "[ otlp ]")));
+        run(&args).ends_with(0).says("nothing to fix");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_keeps_its_permissions_and_nothing_is_left_beside_it() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = TempDir::new().unwrap();
+    let (file, link) = (folder.path().join("collector.yaml"), folder.path().join("link.yaml"));
+    fs::write(&file, CONFIG_MAP).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("collector.yaml", &link).unwrap();
+    // What anybody could put in the way of a name that can be guessed.
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "mine").unwrap();
+    symlink("victim", folder.path().join("collector.portcullis-tmp")).unwrap();
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    run([&["fix", "--write"][..], &PRODUCTION, &[link.to_str().unwrap()]].concat()).ends_with(0).says("fixed:");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().contains("[ otlp ]"));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}

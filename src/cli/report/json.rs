@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// What `portcullis check --output json` prints.
+/// What `portcullis check --format json` prints.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Portcullis report")]
@@ -55,7 +55,9 @@ struct Finding<'a> {
     object: Object<'a>,
     /// Names of the policies that asked.
     policies: &'a [String],
-    /// What a webhook with these policies would do: `deny`, `warn` or `record`.
+    /// What a webhook in a cluster would do with these policies: `deny`, `warn` or `record`. What it would mend is
+    /// not denied: it warns of an edit that it makes, and records what is settled by objects that it makes. A
+    /// `portcullis serve --manifests` has no cluster to make objects in, and denies what needs them.
     action: &'a str,
     /// `portcullis fix` can mend it.
     fixable: bool,

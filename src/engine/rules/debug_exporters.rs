@@ -36,7 +36,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn run(judge: &Judge<'_>) -> Vec<Finding> {
-    carriers::of(judge).iter().flat_map(|carrier| of_carrier(judge, carrier)).collect()
+    let carriers = carriers::of(judge);
+    let found = carriers.iter().flat_map(|carrier| of_carrier(judge, carrier));
+    if carriers::is_unmanaged(judge) { found.map(unmanaged).collect() } else { found.collect() }
+}
+
+fn unmanaged(finding: Finding) -> Finding {
+    finding.details(
+        "the operator leaves a collector with `managementState: unmanaged` alone: the one that runs prints until what runs it is changed too",
+        false,
+    )
 }
 
 fn of_carrier(judge: &Judge<'_>, carrier: &Carrier<'_>) -> Vec<Finding> {

@@ -73,6 +73,12 @@ pub(super) fn of<'a>(judge: &'a Judge<'_>) -> Vec<Carrier<'a>> {
         .collect()
 }
 
+/// Whether the operator does not act on the subject: what it says is not what runs.
+pub(super) fn is_unmanaged(judge: &Judge<'_>) -> bool {
+    let state = judge.subject.object().follow(&["spec", "managementState"]);
+    judge.subject.key.kind == "OpenTelemetryCollector" && state.as_str() == Some("unmanaged")
+}
+
 fn collector<'a>(object: &Node<'a>, owner: Option<&str>) -> Option<Carrier<'a>> {
     let config = object.follow(&["spec", "config"]);
     let content = match config.value()? {

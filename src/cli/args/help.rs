@@ -1,0 +1,68 @@
+//! What `--help` says below the options of each command: what one would type, and how it ends.
+
+pub(super) const CHECK: &str = "\
+Examples:
+  portcullis check rendered/                        a folder: what is not in it is unknown
+  portcullis check --closed-world rendered/         all there is: what is not in it does not exist
+  helm template my-release my-chart | portcullis check -
+  portcullis check --namespace-labels telemetry:environment=production collectors/
+  portcullis check --control-plane kgateway=2.2,grants=off rendered/
+  portcullis check --format sarif --fail-on never rendered/ > portcullis.sarif
+
+Exit codes:
+  0  no finding reaches the level of `--fail-on`
+  1  some finding does
+  2  some input, policy or argument could not be read; the rest was judged
+  3  portcullis itself failed, as where its output cannot be written
+
+`portcullis explain CODE` says what a finding means.";
+
+pub(super) const FIX: &str = "\
+Examples:
+  portcullis fix rendered/                          print a diff, and change nothing
+  portcullis fix --write rendered/                  change the files
+  portcullis fix - < broken.yaml > mended.yaml
+
+Comments, order and quoting stay. ReferenceGrants that are missing, and that the owner of the
+Service agrees to, go into a file `portcullis-grants.yaml` beside what needs them.
+
+Exit codes:
+  0  done, also where there was nothing to fix
+  2  some input, policy or argument could not be read; the rest was mended
+  3  portcullis itself failed, as where a file cannot be written";
+
+pub(super) const TEST: &str = "\
+Examples:
+  portcullis test policies/                         every `*.test.yaml` in the folder
+  portcullis test mine.test.yaml --filter grant     the cases with `grant` in their names
+
+A case file:
+  policies: [backend-refs]                          names of shipped policies, or GuardPolicies
+  cases:
+  - name: a Service that is not there
+    subject: { apiVersion: gateway.kgateway.dev/v1alpha1, kind: ListenerPolicy, ... }
+    expect: { findings: [{ code: backend-refs/not-found }] }
+
+Exit codes:
+  0  every case holds
+  1  some case does not
+  2  some file or case could not be read, or there was no case to run
+  3  portcullis itself failed, as where its output cannot be written";
+
+#[cfg(feature = "server")]
+pub(super) const SERVE: &str = "\
+Examples:
+  portcullis serve --manifests rendered/ --ca-out ca.pem
+  portcullis serve --manifests rendered/ --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key
+  curl --cacert ca.pem -H 'content-type: application/json' --data @review.json \\
+       https://localhost:8443/validate
+
+`/validate` asks all policies, `/validate/fail` and `/validate/ignore` those with that failure
+policy, `/mutate` answers with a JSON Patch. The folder is read again when it changes; while it
+cannot be read the last good state stays, and `/readyz` says so. Logs go to standard error,
+and `RUST_LOG` says how many.
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT, after draining
+  2  an argument makes no sense
+  3  it could not start: a file, a port or a certificate is not as it should be";
