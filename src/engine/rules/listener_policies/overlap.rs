@@ -7,19 +7,15 @@ use crate::engine::{
     finding::Finding,
     kinds::{
         gateway::Gateway,
-        telemetry::{Listeners, Setting, Signal, Target, Telemetry, TelemetryKind},
+        telemetry::{Listeners, Setting, Signal, Telemetry, TelemetryKind},
     },
     node::Path,
-    resolve::{self, Attachment},
+    resolve::{self, Aim, Attachment},
     rules::{Judge, harm::place},
     subject::ObjectKey,
 };
 
-pub(super) fn findings(
-    judge: &Judge<'_>,
-    telemetry: &Telemetry,
-    attachments: &[(&Target, Attachment<'_>)],
-) -> Vec<Finding> {
+pub(super) fn findings(judge: &Judge<'_>, telemetry: &Telemetry, attachments: &[Aim<'_, '_>]) -> Vec<Finding> {
     let gateways = attached(attachments);
     let mut found = per_port(telemetry, &gateways);
     if gateways.is_empty() {
@@ -42,8 +38,8 @@ pub(super) fn findings(
     found
 }
 
-fn attached<'v>(attachments: &[(&Target, Attachment<'v>)]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
-    let to = attachments.iter().filter_map(|(_, attachment)| match attachment {
+fn attached<'v>(attachments: &[Aim<'_, 'v>]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
+    let to = attachments.iter().filter_map(|aim| match &aim.attachment {
         Attachment::To(gateways) => Some(gateways),
         _ => None,
     });
