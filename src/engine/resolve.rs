@@ -79,7 +79,7 @@ pub enum Attachment<'v> {
     Absent,
     /// The Gateway belongs to another control plane.
     OtherController(&'v ObjectKey, &'v Gateway, Controller),
-    /// A selector that matches no Gateway.
+    /// A selector whose labels no Gateway has.
     NoMatch,
     /// The Gateway has no such listener.
     NoSuchListener(&'v ObjectKey, &'v Gateway),
@@ -267,19 +267,32 @@ fn attachment<'v>(
         TargetBy::Labels(labels) => {
             let global = lens.control_plane().kgateway.global_policy_namespace.as_deref() == Some(namespace);
             let (gateways, complete) = lens.gateways(Some(namespace).filter(|_| !(global && kind.is_kgateway())));
-            let matched: Vec<_> = gateways
+            let matched = gateways
                 .into_iter()
                 .filter(|(_, gateway)| labels_match(labels, &gateway.labels))
-                .filter(|(_, gateway)| lens.controller(&gateway.class) == Answer::Found(controller_of(kind)))
-                .filter(|(_, gateway)| section.is_none_or(|name| gateway.listener(name).is_some()))
-                .map(|(key, gateway)| (key, &**gateway))
-                .collect();
-            match (matched.is_empty(), complete) {
-                (false, _) => Attachment::To(matched),
-                (true, true) => Attachment::NoMatch,
-                (true, false) => Attachment::Unknown,
-            }
+                .map(|(key, gateway)| of_gateway(kind, section, key, gateway, lens));
+            of_all(matched, complete)
         }
+    }
+}
+
+/// How a telemetry object fares that selects these Gateways; if it attaches to none, for the reason that is closest to
+/// attaching.
+fn of_all<'v>(matched: impl Iterator<Item = Attachment<'v>>, complete: bool) -> Attachment<'v> {
+    let mut attached = Vec::new();
+    let (mut unknown, mut no_listener, mut other) = (!complete, None, None);
+    for one in matched {
+        match one {
+            Attachment::To(gateways) => attached.extend(gateways),
+            Attachment::NoSuchListener(..) => no_listener = no_listener.or(Some(one)),
+            Attachment::OtherController(..) => other = other.or(Some(one)),
+            _ => unknown = true,
+        }
+    }
+    match (attached.is_empty(), unknown) {
+        (false, _) => Attachment::To(attached),
+        (true, true) => Attachment::Unknown,
+        (true, false) => no_listener.or(other).unwrap_or(Attachment::NoMatch),
     }
 }
 

@@ -84,7 +84,7 @@ fn of_aim(judge: &Judge<'_>, kind: TelemetryKind, aim: &Aim<'_, '_>) -> Option<F
             let names = suggest::listed(gateway.listeners.iter().map(|listener| format!("`{}`", listener.name)));
             Some(
                 finding
-                    .details(format!("its listeners are {names}"), false)
+                    .details(format!("its listeners are {names}"), key.namespace != own)
                     .help("correct `sectionName`, or leave it out"),
             )
         }
