@@ -50,12 +50,12 @@ fn of_aim(judge: &Judge<'_>, kind: TelemetryKind, aim: &Aim<'_, '_>) -> Option<F
                     "Gateway `{own}/{name}` does not exist, so this attaches to nothing and its status stays empty"
                 ),
             );
-            let (here, _) = judge.lens.gateways(Some(own));
-            let (everywhere, _) = judge.lens.gateways(None);
-            let elsewhere = everywhere.iter().find(|(key, _)| key.name == name && key.namespace != own);
-            Some(if let Some(close) = suggest::closest(name, here.iter().map(|(key, _)| key.name.as_str())) {
+            let known = judge.lens.gateway_names();
+            let here = known.iter().filter(|key| key.namespace == own).map(|key| key.name.as_str());
+            let elsewhere = known.iter().find(|key| key.name == name && key.namespace != own);
+            Some(if let Some(close) = suggest::closest(name, here) {
                 finding.details(format!("did you mean `{close}`?"), false).help("correct the name")
-            } else if let Some((key, _)) = elsewhere {
+            } else if let Some(key) = elsewhere {
                 finding
                     .details(format!("there is one in namespace `{}`", key.namespace), true)
                     .help(format!("{} must lie in the namespace of its Gateway", kind.with_article()))
