@@ -220,10 +220,13 @@ fn doubt(judge: &Judge<'_>, doubtful: &[ObjectKey]) -> Vec<Finding> {
     ]
 }
 
-/// Broken telemetry objects that target the Gateway which is being made.
+/// Broken telemetry objects to which the Gateway gives what they wait for: it is made, or changed to what they target.
 fn wakes(judge: &Judge<'_>) -> Vec<Finding> {
     let subject = judge.subject;
-    let before = judge.lens.view().without(&subject.key);
+    let before = match subject.old().value() {
+        Some(old) => judge.lens.view().with(&subject.key, old),
+        None => judge.lens.view().without(&subject.key),
+    };
     let after = judge.lens.view().with(&subject.key, subject.value());
     let (was, is) = (Lens::new(&before), Lens::new(&after));
     let mut found = Vec::new();
