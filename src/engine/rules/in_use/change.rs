@@ -2,6 +2,7 @@
 
 use crate::engine::{
     kinds::{KINDS, telemetry::Telemetry},
+    node::Node,
     rules::Judge,
     subject::{ObjectKey, Operation},
     view::{Lens, View, lens::Row},
@@ -47,7 +48,7 @@ fn taken_away(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
         }
         "Namespace" => (changed(), owned(lens.referrers_into(&key.name))),
         "ReferenceGrant" => (changed(), owned(lens.referrers_into(&key.namespace))),
-        "CustomResourceDefinition" if deletes => without_kind(judge, lens),
+        "CustomResourceDefinition" if deletes || stops_serving(judge) => without_kind(judge, lens),
         "CustomResourceDefinition" => (before.clone(), Vec::new()),
         _ => (changed(), owned(lens.referrers(key))),
     }
@@ -67,6 +68,15 @@ fn without_kind(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
     referrers.sort_by(|(a, _), (b, _)| a.cmp(b));
     referrers.dedup_by(|(a, _), (b, _)| a == b);
     (after, referrers)
+}
+
+/// Whether a definition that served a version serves none any more: nobody can read its objects then.
+fn stops_serving(judge: &Judge<'_>) -> bool {
+    let serves = |definition: Node<'_>| {
+        let mut versions = definition.follow(&["spec", "versions"]).items();
+        versions.any(|version| version.get("served").as_bool() == Some(true))
+    };
+    serves(judge.subject.old()) && !serves(judge.subject.object())
 }
 
 fn owned(rows: Vec<Row<'_, Telemetry>>) -> Referrers {
