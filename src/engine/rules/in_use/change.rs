@@ -23,7 +23,9 @@ impl Change {
     pub(super) fn of(judge: &Judge<'_>) -> Self {
         let before = judge.lens.view().with(&judge.subject.key, judge.subject.old().value().unwrap_or_default());
         let lens = Lens::new(&before);
-        let (after, referrers) = taken_away(judge, &lens);
+        let (after, mut referrers) = taken_away(judge, &lens);
+        // What leaves with its namespace needs nothing any more.
+        referrers.retain(|(key, _)| !lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating));
         judge.lens.note(&lens);
         Self { after, referrers, before }
     }

@@ -1,6 +1,6 @@
 //! What a stored telemetry object still resolves by is not taken away.
 
-use super::{change::Change, codes::NEEDED, escape};
+use super::{change::Change, codes::NEEDED, escape::Escape};
 use crate::engine::{
     finding::{Finding, Level},
     kinds::{meta::ALLOW_DISRUPTION, telemetry::Telemetry},
@@ -57,7 +57,8 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
     let objects = if more > 0 { format!("{objects} and {more} more") } else { objects };
     let does =
         if subject.operation() == Operation::Delete { "is still needed by" } else { "would lose what it gives to" };
-    let message = format!("this {} {does} {objects}", subject.key.kind);
+    let escape = Escape::of(judge);
+    let message = format!("this {} {does} {objects}{}", subject.key.kind, escape.complaint());
     let mut finding = Finding::new(&NEEDED, Path::root(), message);
     let mut gateways: Vec<&ObjectKey> = Vec::new();
     for (key, blast) in broken {
@@ -72,12 +73,29 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
     for gateway in gateways {
         finding = finding.related(gateway.clone(), "every route of it would answer HTTP 500");
     }
+    let (order, kind) = (order(judge, &objects, broken.len()), &subject.key.kind);
     finding = finding.help(format!(
-        "change or delete {objects} first, then this; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {}",
-        subject.key.kind
+        "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}"
     ));
     // Nothing of kgateway's is attached to a Gateway: telemetry is lost, traffic is not.
-    if harmless || escape::is_allowed(judge) { finding.at_most(Level::Warning) } else { finding }
+    if harmless || matches!(escape, Escape::Accepted) { finding.at_most(Level::Warning) } else { finding }
+}
+
+/// The order in which nothing breaks.
+fn order(judge: &Judge<'_>, objects: &str, how_many: usize) -> String {
+    let kind = judge.subject.key.kind.as_str();
+    let deletes = judge.subject.operation() == Operation::Delete;
+    let them = if how_many == 1 { "it" } else { "them" };
+    let does = if deletes { "delete" } else { "change" };
+    match kind {
+        "ReferenceGrant" => {
+            format!("first apply another grant for {objects}, or change or delete {them}; then {does} this {kind}")
+        }
+        "Service" if !deletes => {
+            format!("first serve the old port beside the new one and change {objects}; then take the old port away")
+        }
+        _ => format!("first change or delete {objects}; then {does} this {kind}"),
+    }
 }
 
 fn doubt(judge: &Judge<'_>, doubtful: &[ObjectKey]) -> Vec<Finding> {
