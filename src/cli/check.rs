@@ -221,7 +221,7 @@ fn edited(
 /// Whether the edit of this finding is one of these: then nothing is left to deny, and a warning tells of the edit.
 fn is_among(judged: &Judged, edited: &[Applied]) -> bool {
     let Some(Remedy::Edit(edit)) = &judged.finding.remedy else { return false };
-    edited.iter().any(|one| one.title == edit.title && judged.policies.iter().any(|policy| policy.name == one.policy))
+    edited.iter().any(|one| one.title == edit.title && judged.policies().any(|policy| policy.name == one.policy))
 }
 
 /// Whether `fix` can mend it: an edit is tried on the text it would change, once for all findings that share it.

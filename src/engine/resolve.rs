@@ -61,6 +61,15 @@ pub enum Blast {
     OnlyTelemetry,
 }
 
+/// A target of a telemetry object as the control plane takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim<'t, 'v> {
+    pub target: &'t Target,
+    /// The listener that is meant: None for the whole Gateway, also where the API server drops `sectionName`.
+    pub section: Option<&'t str>,
+    pub attachment: Attachment<'v>,
+}
+
 /// How one target of a telemetry object fares.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attachment<'v> {
@@ -70,7 +79,7 @@ pub enum Attachment<'v> {
     Absent,
     /// The Gateway belongs to another control plane.
     OtherController(&'v ObjectKey, &'v Gateway, Controller),
-    /// A selector that matches no Gateway.
+    /// A selector whose labels no Gateway has.
     NoMatch,
     /// The Gateway has no such listener.
     NoSuchListener(&'v ObjectKey, &'v Gateway),
@@ -168,12 +177,14 @@ pub fn resolves(kind: TelemetryKind, namespace: &str, reference: &BackendRef, le
 }
 
 /// Where a telemetry object in this namespace attaches, target by target.
-pub fn attachments<'v, 't>(
-    telemetry: &'t Telemetry,
-    namespace: &str,
-    lens: &Lens<'v>,
-) -> Vec<(&'t Target, Attachment<'v>)> {
-    telemetry.targets.iter().map(|target| (target, attachment(telemetry.kind, namespace, target, lens))).collect()
+pub fn attachments<'v, 't>(telemetry: &'t Telemetry, namespace: &str, lens: &Lens<'v>) -> Vec<Aim<'t, 'v>> {
+    // A ListenerPolicy has `sectionName` since 2.3 (kgateway #13518): the CRD of 2.2 makes the API server drop it.
+    let sections = telemetry.kind != TelemetryKind::ListenerPolicy || lens.control_plane().kgateway.minor >= 3;
+    let aim = |target: &'t Target| {
+        let section = target.section.as_deref().filter(|_| sections);
+        Aim { target, section, attachment: attachment(telemetry.kind, namespace, target, section, lens) }
+    };
+    telemetry.targets.iter().map(aim).collect()
 }
 
 /// What an error in this telemetry object would do.
@@ -187,7 +198,7 @@ pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
     }
     let mut gateways = Vec::new();
     let mut possible = Vec::new();
-    for (target, attachment) in attachments(telemetry, namespace, lens) {
+    for Aim { target, attachment, .. } in attachments(telemetry, namespace, lens) {
         match attachment {
             Attachment::To(found) => gateways.extend(found.iter().map(|(key, _)| (*key).clone())),
             Attachment::Unknown => {
@@ -237,46 +248,70 @@ fn discovered(kind: TelemetryKind, namespace: &str, lens: &Lens<'_>) -> Option<b
     lens.namespace(namespace).found().map(|namespace| selector.matches(&namespace.labels))
 }
 
-fn attachment<'v>(kind: TelemetryKind, namespace: &str, target: &Target, lens: &Lens<'v>) -> Attachment<'v> {
+fn attachment<'v>(
+    kind: TelemetryKind,
+    namespace: &str,
+    target: &Target,
+    section: Option<&str>,
+    lens: &Lens<'v>,
+) -> Attachment<'v> {
     if !target.is_gateway() {
         return Attachment::WrongKind;
     }
     match &target.by {
-        TargetBy::Name(name) => named(kind, namespace, name, target, lens),
+        TargetBy::Name(name) => match lens.gateway(namespace, name) {
+            Answer::Found((key, gateway)) => of_gateway(kind, section, key, gateway, lens),
+            Answer::Absent => Attachment::Absent,
+            Answer::Unknown => Attachment::Unknown,
+        },
         TargetBy::Labels(labels) => {
             let global = lens.control_plane().kgateway.global_policy_namespace.as_deref() == Some(namespace);
             let (gateways, complete) = lens.gateways(Some(namespace).filter(|_| !(global && kind.is_kgateway())));
-            let matched: Vec<_> = gateways
+            let matched = gateways
                 .into_iter()
                 .filter(|(_, gateway)| labels_match(labels, &gateway.labels))
-                .filter(|(_, gateway)| lens.controller(&gateway.class) == Answer::Found(controller_of(kind)))
-                .filter(|(_, gateway)| target.section.as_deref().is_none_or(|name| gateway.listener(name).is_some()))
-                .collect();
-            match (matched.is_empty(), complete) {
-                (false, _) => Attachment::To(matched),
-                (true, true) => Attachment::NoMatch,
-                (true, false) => Attachment::Unknown,
-            }
+                .map(|(key, gateway)| of_gateway(kind, section, key, gateway, lens));
+            of_all(matched, complete)
         }
     }
 }
 
-fn named<'v>(kind: TelemetryKind, namespace: &str, name: &str, target: &Target, lens: &Lens<'v>) -> Attachment<'v> {
-    let (key, gateway) = match lens.gateway(namespace, name) {
-        Answer::Found(found) => found,
-        Answer::Absent => return Attachment::Absent,
-        Answer::Unknown => return Attachment::Unknown,
-    };
+/// How a telemetry object fares that selects these Gateways; if it attaches to none, for the reason that is closest to
+/// attaching.
+fn of_all<'v>(matched: impl Iterator<Item = Attachment<'v>>, complete: bool) -> Attachment<'v> {
+    let mut attached = Vec::new();
+    let (mut unknown, mut no_listener, mut other) = (!complete, None, None);
+    for one in matched {
+        match one {
+            Attachment::To(gateways) => attached.extend(gateways),
+            Attachment::NoSuchListener(..) => no_listener = no_listener.or(Some(one)),
+            Attachment::OtherController(..) => other = other.or(Some(one)),
+            _ => unknown = true,
+        }
+    }
+    match (attached.is_empty(), unknown) {
+        (false, _) => Attachment::To(attached),
+        (true, true) => Attachment::Unknown,
+        (true, false) => no_listener.or(other).unwrap_or(Attachment::NoMatch),
+    }
+}
+
+/// How a telemetry object fares on this Gateway alone.
+fn of_gateway<'v>(
+    kind: TelemetryKind,
+    section: Option<&str>,
+    key: &'v ObjectKey,
+    gateway: &'v Gateway,
+    lens: &Lens<'v>,
+) -> Attachment<'v> {
     match lens.controller(&gateway.class) {
         Answer::Found(controller) if controller == controller_of(kind) => {}
         Answer::Found(controller) => return Attachment::OtherController(key, gateway, controller),
         Answer::Absent => return Attachment::OtherController(key, gateway, Controller::Other),
         Answer::Unknown => return Attachment::Unknown,
     }
-    // On 2.2 a ListenerPolicy had no `sectionName`: the API server drops it and the whole Gateway is meant.
-    let sections = !kind.is_kgateway() || lens.control_plane().kgateway.minor >= 3;
-    match target.section.as_deref() {
-        Some(section) if sections && gateway.listener(section).is_none() => Attachment::NoSuchListener(key, gateway),
+    match section {
+        Some(section) if gateway.listener(section).is_none() => Attachment::NoSuchListener(key, gateway),
         _ => Attachment::To(vec![(key, gateway)]),
     }
 }

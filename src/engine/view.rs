@@ -167,7 +167,7 @@ impl View {
         let meta = Meta::of(object);
         match (key.group.as_str(), key.kind.as_str()) {
             (CORE, "Service") => put(&mut self.services, key, Service::read(&meta, object)),
-            (CORE, "Namespace") => put(&mut self.namespaces, key, Namespace::read(&meta)),
+            (CORE, "Namespace") => put(&mut self.namespaces, key, Namespace::read(&meta, object)),
             (CORE, "ConfigMap") => put(&mut self.config_maps, key, ConfigMap::read(object)),
             (GATEWAY_API, "ReferenceGrant") => put_keyed(&mut self.grants, key, ReferenceGrant::read(&meta, object)),
             (GATEWAY_API, "Gateway") => put_keyed(&mut self.gateways, key, Gateway::read(&meta, object)),

@@ -52,15 +52,16 @@ Exit codes:
 #[cfg(feature = "server")]
 pub(super) const SERVE: &str = "\
 Examples:
+  portcullis serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key --listen 0.0.0.0:8443
   portcullis serve --manifests rendered/ --ca-out ca.pem
   portcullis serve --manifests rendered/ --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key
   curl --cacert ca.pem -H 'content-type: application/json' --data @review.json \\
        https://localhost:8443/validate
 
 `/validate` asks all policies, `/validate/fail` and `/validate/ignore` those with that failure
-policy, `/mutate` answers with a JSON Patch. The folder is read again when it changes; while it
-cannot be read the last good state stays, and `/readyz` says so. Logs go to standard error,
-and `RUST_LOG` says how many.
+policy, `/mutate` answers with a JSON Patch. In a cluster, the GuardPolicies that exist are
+the policies. A folder is read again when it changes; while it cannot be read the last good
+state stays, and `/readyz` says so. Logs go to standard error, and `RUST_LOG` says how many.
 
 Exit codes:
   0  stopped by SIGTERM or SIGINT, after draining

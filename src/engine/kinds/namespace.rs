@@ -13,14 +13,16 @@ use crate::engine::{
 pub struct Namespace {
     pub labels: Labels,
     pub sharing: Sharing,
+    /// It is being deleted, and all that lies in it with it.
+    pub terminating: bool,
 }
 
 impl Namespace {
-    pub fn read(meta: &Meta<'_>) -> Self {
+    pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let mut labels = meta.labels();
         // Set by the API server on every Namespace, so it counts in files too.
         labels.insert("kubernetes.io/metadata.name".to_owned(), meta.name().to_owned());
-        Self { labels, sharing: Sharing::of(meta) }
+        Self { labels, sharing: Sharing::of(meta), terminating: is_terminating(object) }
     }
 }
 

@@ -45,3 +45,6 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
     found.extend(deprecated::findings(judge, kind, telemetry));
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,13 @@ impl<'v> Lens<'v> {
         self.view.services.in_namespace(namespace).map(|entry| (entry.name, entry.value))
     }
 
+    /// Every Gateway's name, for suggestions: no verdict may rest on them, so they are not noted.
+    pub fn gateway_names(&self) -> Vec<&'v ObjectKey> {
+        let mut names: Vec<_> = self.view.gateways.all().map(|entry| row(entry.value).0).collect();
+        names.sort();
+        names
+    }
+
     /// The Gateways of a namespace, or of all, and whether there can be others.
     pub fn gateways(&self, namespace: Option<&str>) -> (Vec<Row<'v, Gateway>>, bool) {
         let complete = self.view.is_complete(GATEWAY_API, "Gateway");

@@ -7,24 +7,24 @@ use crate::engine::{
     finding::Finding,
     kinds::{
         gateway::Gateway,
-        telemetry::{Listeners, Setting, Signal, Target, Telemetry, TelemetryKind},
+        telemetry::{Listeners, Setting, Signal, Telemetry, TelemetryKind},
     },
     node::Path,
-    resolve::{self, Attachment},
+    resolve::{self, Aim, Attachment},
     rules::{Judge, harm::place},
     subject::ObjectKey,
 };
 
-pub(super) fn findings(
-    judge: &Judge<'_>,
-    telemetry: &Telemetry,
-    attachments: &[(&Target, Attachment<'_>)],
-) -> Vec<Finding> {
+/// A Gateway that a telemetry object is attached to, and the listener of it if not the whole.
+type Place<'t, 'v> = (&'v ObjectKey, Option<&'t str>);
+
+pub(super) fn findings(judge: &Judge<'_>, telemetry: &Telemetry, attachments: &[Aim<'_, '_>]) -> Vec<Finding> {
     let gateways = attached(attachments);
     let mut found = per_port(telemetry, &gateways);
     if gateways.is_empty() {
         return found;
     }
+    let mine = places(attachments);
     let own = &judge.subject.key;
     let others: BTreeMap<_, _> =
         gateways.iter().flat_map(|(key, _)| judge.lens.telemetry_targeting(&own.namespace, &key.name)).collect();
@@ -33,23 +33,34 @@ pub(super) fn findings(
             continue;
         }
         let theirs = resolve::attachments(other, &key.namespace, judge.lens);
-        let theirs: BTreeSet<_> = attached(&theirs).into_iter().map(|(key, _)| key).collect();
-        let Some((gateway, _)) = gateways.iter().find(|(gateway, _)| theirs.contains(gateway)) else { continue };
+        let theirs = places(&theirs);
         if other.kind == telemetry.kind {
-            found.extend(overridden(own, telemetry, key, other, gateway));
-        } else {
+            // What is attached to a listener goes before what is attached to its Gateway, whichever is older (kgateway's
+            // hcmNetworkFilterTranslator.computeNetworkFilters), and other listeners keep the latter: no rivals.
+            if let Some(place) = mine.iter().find(|place| theirs.contains(place)) {
+                found.extend(overridden(own, telemetry, key, other, place));
+            }
+        } else if let Some((gateway, _)) = mine.iter().find(|(mine, _)| theirs.iter().any(|(their, _)| mine == their)) {
             found.push(two_kinds(telemetry.kind, key, other.kind, gateway));
         }
     }
     found
 }
 
-fn attached<'v>(attachments: &[(&Target, Attachment<'v>)]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
-    let to = attachments.iter().filter_map(|(_, attachment)| match attachment {
+fn attached<'v>(attachments: &[Aim<'_, 'v>]) -> Vec<(&'v ObjectKey, &'v Gateway)> {
+    let to = attachments.iter().filter_map(|aim| match &aim.attachment {
         Attachment::To(gateways) => Some(gateways),
         _ => None,
     });
     to.flatten().copied().collect()
+}
+
+fn places<'t, 'v>(attachments: &[Aim<'t, 'v>]) -> BTreeSet<Place<'t, 'v>> {
+    let to = attachments.iter().flat_map(|aim| match &aim.attachment {
+        Attachment::To(gateways) => gateways.iter().map(|(key, _)| (*key, aim.section)).collect(),
+        _ => Vec::new(),
+    });
+    to.collect()
 }
 
 /// kgateway merges the settings of one kind by age: for each signal the oldest object's are taken whole.
@@ -58,7 +69,7 @@ fn overridden(
     telemetry: &Telemetry,
     key: &ObjectKey,
     other: &Telemetry,
-    gateway: &ObjectKey,
+    (gateway, section): &Place<'_, '_>,
 ) -> Vec<Finding> {
     let older = match (telemetry.created, other.created) {
         (Some(mine), Some(theirs)) if mine == theirs => key < own,
@@ -77,11 +88,17 @@ fn overridden(
     });
     both.map(|setting| {
         let what = block(setting);
-        let place = place(gateway);
+        let place = match section {
+            Some(section) => format!("listener `{section}` of Gateway `{}`", place(gateway)),
+            None => format!("Gateway `{}`", place(gateway)),
+        };
         let message = if known {
-            format!("{} `{}` is older and sets `{what}` on Gateway `{place}` too, so this one is ignored", key.kind, key.name)
+            format!("{} `{}` is older and sets `{what}` on {place} too, so this one is ignored", key.kind, key.name)
         } else {
-            format!("{} `{}` sets `{what}` on Gateway `{place}` too, and only the older of the two counts: they are not merged", key.kind, key.name)
+            format!(
+                "{} `{}` sets `{what}` on {place} too, and only the older of the two counts: they are not merged",
+                key.kind, key.name
+            )
         };
         Finding::new(&OVERRIDDEN, setting.path.to_path(), message)
             .related(key.clone(), format!("sets `{what}` as well"))

@@ -31,7 +31,7 @@ fn of_entry(entry: &AccessLogEntry<'_>, minor: u32, blast: &Blast) -> Vec<Findin
             let finding =
                 Finding::new(&NO_SINK, path.clone(), format!("this access log entry {has}, and no sink to write to"))
                     .help("add `openTelemetry`, `grpcService` or `fileSink`, or remove the entry");
-            found.push(with_harm(finding, blast));
+            found.push(with_harm(finding.in_itself(), blast));
         }
         Some(BadSink::FileAndGrpc) => {
             let finding = Finding::new(
@@ -40,14 +40,14 @@ fn of_entry(entry: &AccessLogEntry<'_>, minor: u32, blast: &Blast) -> Vec<Findin
                 "one access log entry has both `fileSink` and `grpcService`, which kgateway refuses",
             )
             .help("make two entries of it");
-            found.push(with_harm(finding, blast));
+            found.push(with_harm(finding.in_itself(), blast));
         }
         Some(BadSink::EmptyLogName(sink)) => {
             let at = if sink == "grpcService" { path.key(sink) } else { path.key(sink).key("grpcService") };
             let finding =
                 Finding::new(&EMPTY_LOG_NAME, at.key("logName"), "`logName` is empty, which kgateway refuses")
                     .help("name the log, as in `logName: access-logs`");
-            found.push(with_harm(finding, blast));
+            found.push(with_harm(finding.in_itself(), blast));
         }
         None => {}
     }

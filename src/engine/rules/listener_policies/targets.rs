@@ -4,19 +4,16 @@ use super::codes::{GATEWAY_MISSING, NO_MATCH, NO_SUCH_LISTENER, NO_TARGET, OTHER
 use crate::engine::{
     finding::Finding,
     kinds::{
-        gateway::Controller,
+        gateway::{Controller, Gateway},
         telemetry::{Target, TargetBy, Telemetry, TelemetryKind},
     },
     node::Path,
-    resolve::Attachment,
+    resolve::{Aim, Attachment},
     rules::{Judge, harm::place, suggest},
+    subject::ObjectKey,
 };
 
-pub(super) fn findings(
-    judge: &Judge<'_>,
-    telemetry: &Telemetry,
-    attachments: &[(&Target, Attachment<'_>)],
-) -> Vec<Finding> {
+pub(super) fn findings(judge: &Judge<'_>, telemetry: &Telemetry, attachments: &[Aim<'_, '_>]) -> Vec<Finding> {
     if attachments.is_empty() {
         let kind = telemetry.kind.name();
         return vec![
@@ -24,18 +21,19 @@ pub(super) fn findings(
                 .help("name the Gateway:\ntargetRefs:\n- group: gateway.networking.k8s.io\n  kind: Gateway\n  name: my-gateway"),
         ];
     }
-    attachments.iter().filter_map(|(target, attachment)| of_target(judge, telemetry.kind, target, attachment)).collect()
+    attachments.iter().filter_map(|aim| of_aim(judge, telemetry.kind, aim)).collect()
 }
 
-fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment: &Attachment<'_>) -> Option<Finding> {
+fn of_aim(judge: &Judge<'_>, kind: TelemetryKind, aim: &Aim<'_, '_>) -> Option<Finding> {
+    let target = aim.target;
     let own = judge.subject.key.namespace.as_str();
     let name = match &target.by {
         TargetBy::Name(name) => name,
         TargetBy::Labels(_) => "",
     };
-    match attachment {
+    match &aim.attachment {
         Attachment::Unknown => None,
-        Attachment::To(gateways) => section_ignored(kind, target, gateways),
+        Attachment::To(gateways) => section_ignored(kind, aim, gateways),
         Attachment::WrongKind => Some(
             Finding::new(
                 &WRONG_KIND,
@@ -52,12 +50,12 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
                     "Gateway `{own}/{name}` does not exist, so this attaches to nothing and its status stays empty"
                 ),
             );
-            let (here, _) = judge.lens.gateways(Some(own));
-            let (everywhere, _) = judge.lens.gateways(None);
-            let elsewhere = everywhere.iter().find(|(key, _)| key.name == name && key.namespace != own);
-            Some(if let Some(close) = suggest::closest(name, here.iter().map(|(key, _)| key.name.as_str())) {
+            let known = judge.lens.gateway_names();
+            let here = known.iter().filter(|key| key.namespace == own).map(|key| key.name.as_str());
+            let elsewhere = known.iter().find(|key| key.name == name && key.namespace != own);
+            Some(if let Some(close) = suggest::closest(name, here) {
                 finding.details(format!("did you mean `{close}`?"), false).help("correct the name")
-            } else if let Some((key, _)) = elsewhere {
+            } else if let Some(key) = elsewhere {
                 finding
                     .details(format!("there is one in namespace `{}`", key.namespace), true)
                     .help(format!("{} must lie in the namespace of its Gateway", kind.with_article()))
@@ -77,7 +75,7 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
             .help("correct the labels; they are matched against the labels of Gateway objects"),
         ),
         Attachment::NoSuchListener(key, gateway) => {
-            let section = target.section.as_deref().unwrap_or_default();
+            let section = aim.section.unwrap_or_default();
             let finding = Finding::new(
                 &NO_SUCH_LISTENER,
                 target.path.key("sectionName"),
@@ -86,7 +84,7 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
             let names = suggest::listed(gateway.listeners.iter().map(|listener| format!("`{}`", listener.name)));
             Some(
                 finding
-                    .details(format!("its listeners are {names}"), false)
+                    .details(format!("its listeners are {names}"), key.namespace != own)
                     .help("correct `sectionName`, or leave it out"),
             )
         }
@@ -94,19 +92,15 @@ fn of_target(judge: &Judge<'_>, kind: TelemetryKind, target: &Target, attachment
 }
 
 /// On an HTTP listener a ListenerPolicy with `sectionName` says Attached and does nothing; a bad one still gives 500.
-fn section_ignored(
-    kind: TelemetryKind,
-    target: &Target,
-    gateways: &[(&crate::engine::subject::ObjectKey, &crate::engine::kinds::gateway::Gateway)],
-) -> Option<Finding> {
-    let section = target.section.as_deref().filter(|_| kind == TelemetryKind::ListenerPolicy)?;
+fn section_ignored(kind: TelemetryKind, aim: &Aim<'_, '_>, gateways: &[(&ObjectKey, &Gateway)]) -> Option<Finding> {
+    let section = aim.section.filter(|_| kind == TelemetryKind::ListenerPolicy)?;
     let (key, _) = gateways
         .iter()
         .find(|(_, gateway)| gateway.listener(section).is_some_and(|listener| &*listener.protocol == "HTTP"))?;
     Some(
         Finding::new(
             &SECTION_IGNORED,
-            target.path.key("sectionName"),
+            aim.target.path.key("sectionName"),
             format!("listener `{section}` of Gateway `{}` is HTTP, where a ListenerPolicy with `sectionName` says Attached and does nothing", place(key)),
         )
         .help("leave `sectionName` out, or use `perPort` with the listener's port"),

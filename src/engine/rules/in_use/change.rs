@@ -1,0 +1,86 @@
+//! The views before and after a change, and the telemetry objects that it may concern.
+
+use crate::engine::{
+    kinds::{KINDS, telemetry::Telemetry},
+    node::Node,
+    rules::Judge,
+    subject::{ObjectKey, Operation},
+    view::{Lens, View, lens::Row},
+};
+
+/// What a change does to the view.
+pub(super) struct Change {
+    pub before: View,
+    pub after: View,
+    pub referrers: Referrers,
+}
+
+pub(super) type Referrers = Vec<(ObjectKey, Telemetry)>;
+
+// === impl Change ===
+
+impl Change {
+    pub(super) fn of(judge: &Judge<'_>) -> Self {
+        let before = judge.lens.view().with(&judge.subject.key, judge.subject.old().value().unwrap_or_default());
+        let lens = Lens::new(&before);
+        let (after, mut referrers) = taken_away(judge, &lens);
+        // What leaves with its namespace needs nothing any more.
+        referrers.retain(|(key, _)| !lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating));
+        judge.lens.note(&lens);
+        Self { after, referrers, before }
+    }
+}
+
+fn taken_away(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
+    let subject = judge.subject;
+    let key = &subject.key;
+    let before = lens.view();
+    let deletes = subject.operation() == Operation::Delete;
+    let changed = || if deletes { before.without(key) } else { before.with(key, subject.value()) };
+    match key.kind.as_str() {
+        "Namespace" if deletes => {
+            let mut after = before.without(key);
+            for gone in before.keys_in(&key.name) {
+                after.remove(&gone);
+            }
+            let mut referrers = owned(lens.referrers_into(&key.name));
+            // What lies in the namespace goes with it and needs nothing any more.
+            referrers.retain(|(referrer, _)| referrer.namespace != key.name);
+            (after, referrers)
+        }
+        "Namespace" => (changed(), owned(lens.referrers_into(&key.name))),
+        "ReferenceGrant" => (changed(), owned(lens.referrers_into(&key.namespace))),
+        "CustomResourceDefinition" if deletes || stops_serving(judge) => without_kind(judge, lens),
+        "CustomResourceDefinition" => (before.clone(), Vec::new()),
+        _ => (changed(), owned(lens.referrers(key))),
+    }
+}
+
+/// A definition takes every object of its kind with it.
+fn without_kind(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
+    let spec = judge.subject.old().get("spec");
+    let (group, name) = (spec.get("group").text(), spec.follow(&["names", "kind"]).text());
+    let known = KINDS.iter().find(|kind| kind.group == group && kind.kind == name);
+    let mut after = lens.view().clone();
+    let mut referrers = Vec::new();
+    for gone in known.map(|kind| lens.view().keys_of(kind.group, kind.kind)).unwrap_or_default() {
+        referrers.extend(owned(lens.referrers_into(&gone.namespace)));
+        after.remove(&gone);
+    }
+    referrers.sort_by(|(a, _), (b, _)| a.cmp(b));
+    referrers.dedup_by(|(a, _), (b, _)| a == b);
+    (after, referrers)
+}
+
+/// Whether a definition that served a version serves none any more: nobody can read its objects then.
+fn stops_serving(judge: &Judge<'_>) -> bool {
+    let serves = |definition: Node<'_>| {
+        let mut versions = definition.follow(&["spec", "versions"]).items();
+        versions.any(|version| version.get("served").as_bool() == Some(true))
+    };
+    serves(judge.subject.old()) && !serves(judge.subject.object())
+}
+
+fn owned(rows: Vec<Row<'_, Telemetry>>) -> Referrers {
+    rows.into_iter().map(|(key, telemetry)| (key.clone(), Telemetry::clone(telemetry))).collect()
+}

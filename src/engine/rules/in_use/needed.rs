@@ -1,0 +1,115 @@
+//! What a stored telemetry object still resolves by is not taken away.
+
+use super::{change::Change, codes::NEEDED, escape::Escape};
+use crate::engine::{
+    finding::{Finding, Level},
+    kinds::{meta::ALLOW_DISRUPTION, telemetry::Telemetry},
+    node::Path,
+    resolve::{self, Blast},
+    rules::{Judge, harm::place, suggest},
+    subject::{ObjectKey, Operation},
+    view::{Lens, View},
+};
+
+pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
+    let (before, after) = (&change.before, &change.after);
+    let mut broken: Vec<(ObjectKey, Blast)> = Vec::new();
+    let mut doubtful: Vec<ObjectKey> = Vec::new();
+    for (key, telemetry) in &change.referrers {
+        match breaks(key, telemetry, before, after, judge.lens) {
+            Some(true) => {
+                let lens = Lens::new(before);
+                broken.push((key.clone(), resolve::blast(telemetry, &key.namespace, &lens)));
+                judge.lens.note(&lens);
+            }
+            Some(false) => {}
+            None => doubtful.push(key.clone()),
+        }
+    }
+    if broken.is_empty() {
+        return doubt(judge, &doubtful);
+    }
+    vec![finding(judge, &broken)]
+}
+
+/// Whether some reference resolved before and does not after; None where one of the two is not known.
+fn breaks(key: &ObjectKey, telemetry: &Telemetry, before: &View, after: &View, noted: &Lens<'_>) -> Option<bool> {
+    let (before, after) = (Lens::new(before), Lens::new(after));
+    let mut known = true;
+    let mut broken = false;
+    for reference in &telemetry.references {
+        let resolves = |lens: &Lens<'_>| resolve::resolves(telemetry.kind, &key.namespace, &reference.backend, lens);
+        match (resolves(&before), resolves(&after)) {
+            (Some(true), Some(false)) => broken = true,
+            (Some(true), None) | (None, Some(false)) => known = false,
+            _ => {}
+        }
+    }
+    noted.note(&before);
+    noted.note(&after);
+    if broken { Some(true) } else { known.then_some(false) }
+}
+
+fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
+    let subject = judge.subject;
+    let objects = suggest::listed(broken.iter().take(5).map(|(key, _)| format!("{} `{}`", key.kind, place(key))));
+    let more = broken.len().saturating_sub(5);
+    let objects = if more > 0 { format!("{objects} and {more} more") } else { objects };
+    let does =
+        if subject.operation() == Operation::Delete { "is still needed by" } else { "would lose what it gives to" };
+    let escape = Escape::of(judge);
+    let message = format!("this {} {does} {objects}{}", subject.key.kind, escape.complaint());
+    let mut finding = Finding::new(&NEEDED, Path::root(), message);
+    let mut gateways: Vec<&ObjectKey> = Vec::new();
+    for (key, blast) in broken {
+        finding = finding.related(key.clone(), "resolves by it now");
+        if let Blast::Gateways(found) = blast {
+            gateways.extend(found);
+        }
+    }
+    gateways.sort();
+    gateways.dedup();
+    let harmless = gateways.is_empty();
+    for gateway in gateways {
+        finding = finding.related(gateway.clone(), "every route of it would answer HTTP 500");
+    }
+    let (order, kind) = (order(judge, &objects, broken.len()), &subject.key.kind);
+    finding = finding.help(format!(
+        "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}"
+    ));
+    // Nothing of kgateway's is attached to a Gateway: telemetry is lost, traffic is not.
+    if harmless || matches!(escape, Escape::Accepted) { finding.at_most(Level::Warning) } else { finding }
+}
+
+/// The order in which nothing breaks.
+fn order(judge: &Judge<'_>, objects: &str, how_many: usize) -> String {
+    let kind = judge.subject.key.kind.as_str();
+    let deletes = judge.subject.operation() == Operation::Delete;
+    let them = if how_many == 1 { "it" } else { "them" };
+    let does = if deletes { "delete" } else { "change" };
+    match kind {
+        "ReferenceGrant" => {
+            format!("first apply another grant for {objects}, or change or delete {them}; then {does} this {kind}")
+        }
+        "Service" if !deletes => {
+            format!("first serve the old port beside the new one and change {objects}; then take the old port away")
+        }
+        _ => format!("first change or delete {objects}; then {does} this {kind}"),
+    }
+}
+
+fn doubt(judge: &Judge<'_>, doubtful: &[ObjectKey]) -> Vec<Finding> {
+    if doubtful.is_empty() {
+        return Vec::new();
+    }
+    let objects = suggest::listed(doubtful.iter().take(5).map(|key| format!("{} `{}`", key.kind, place(key))));
+    vec![
+        Finding::new(
+            &NEEDED,
+            Path::root(),
+            format!("this {} may still be needed by {objects}", judge.subject.key.kind),
+        )
+        .unknown(format!("what {objects} would resolve by without it"))
+        .help("look at these objects first"),
+    ]
+}
