@@ -128,6 +128,27 @@ impl Portcullis {
         self.process.log()
     }
 
+    /// Stops its clock: it neither hears nor answers until [`Self::wake`].
+    #[track_caller]
+    pub(crate) fn sleep(&self) {
+        self.process.signal("-STOP").unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    #[track_caller]
+    pub(crate) fn wake(&self) {
+        self.process.signal("-CONT").unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Waits until `/readyz` is 200 and says this.
+    #[track_caller]
+    pub(crate) fn wait_until_it_says(&self, words: &str) -> String {
+        wait_until(&format!("portcullis to say `{words}`"), || {
+            let answer = self.get("/readyz")?;
+            let says = answer.starts_with("HTTP/1.1 200") && answer.contains(words);
+            if says { Ok(answer) } else { Err(answer) }
+        })
+    }
+
     /// SIGTERM; how it ended, drained.
     #[track_caller]
     pub(crate) fn terminate(&self) -> ExitStatus {

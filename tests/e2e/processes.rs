@@ -90,10 +90,15 @@ impl Process {
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn terminate(&self) -> Result<ExitStatus, String> {
-        let pid = self.child.lock().unwrap_or_else(PoisonError::into_inner).id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        asked.map_err(|error| format!("`kill` cannot be started: {error}"))?;
+        self.signal("-TERM")?;
         until("a process to end", || self.ended().ok_or_else(|| format!("`{}` still runs", self.name)))
+    }
+
+    /// Sends it a signal, as in `-STOP`.
+    pub(crate) fn signal(&self, signal: &str) -> Result<(), String> {
+        let pid = self.child.lock().unwrap_or_else(PoisonError::into_inner).id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        sent.map(|_| ()).map_err(|error| format!("`kill` cannot be started: {error}"))
     }
 
     /// Ends it at once, as a crash does.

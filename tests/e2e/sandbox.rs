@@ -62,6 +62,13 @@ impl<'a> Sandbox<'a> {
         name
     }
 
+    /// The name of a namespace that somebody else makes of [`Self::namespace_manifest`]; it is deleted with the others.
+    pub(crate) fn later(&self, name: &str) -> String {
+        let name = self.name_of(name);
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+        name
+    }
+
     /// What [`Self::namespace`] makes, for a folder of manifests that stands for the cluster.
     pub(crate) fn namespace_manifest(&self, name: &str, labels: &[(&str, &str)]) -> Value {
         let mut manifest = json!({
