@@ -10,7 +10,7 @@ use crate::engine::{
     limits,
     node::Node,
     policy::Policy,
-    rules::Judge,
+    rules::{Judge, SeenIn},
     select::Selection,
     selector::{LabelSelector, Labels},
     subject::{Operation, Subject},
@@ -139,7 +139,10 @@ fn levelled(policy: &Policy, mut finding: Finding) -> Option<Finding> {
 /// For each finding, whether the stored object has the same error under the same view already.
 fn ratchet(policy: &Policy, subject: &Subject<'_>, view: &View, now: Timestamp, findings: &[Finding]) -> Vec<bool> {
     let none = vec![false; findings.len()];
-    if subject.operation() != Operation::Update || !findings.iter().any(|finding| finding.level == Level::Error) {
+    // A rule about changes compares old and new itself: what it finds is never as it was.
+    let about_changes = policy.rule.seen_in == SeenIn::Requests;
+    let errors = findings.iter().any(|finding| finding.level == Level::Error);
+    if subject.operation() != Operation::Update || about_changes || !errors {
         return none;
     }
     let Some(before) = subject.before() else { return none };
