@@ -3,4 +3,6 @@
 pub mod api;
 pub mod changes;
 pub mod crds;
+pub mod ensure;
+pub mod lease;
 pub mod policies;

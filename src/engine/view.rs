@@ -3,6 +3,7 @@
 
 pub mod control_plane;
 pub mod lens;
+mod rows;
 pub mod table;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -175,7 +176,8 @@ impl View {
         keys
     }
 
-    fn is_complete(&self, group: &str, kind: &str) -> bool {
+    /// Whether every object of a kind is in the view.
+    pub fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
     }
