@@ -123,7 +123,8 @@ impl Api {
     ) -> Result<Option<kube::Api<Observed>>, ApiError> {
         let Some(known) = kinds::by_kind(group, kind) else { return Ok(None) };
         let served = self.served(known).await?;
-        Ok(served.map(|served| self.objects_of(&served, known.namespaced.then_some(namespace).unwrap_or_default())))
+        let namespace = if known.namespaced { namespace } else { "" };
+        Ok(served.map(|served| self.objects_of(&served, namespace)))
     }
 
     /// In which version the API server serves a kind, asked only where it is not known; None where it does not.

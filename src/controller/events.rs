@@ -95,9 +95,9 @@ fn event(identity: &str, key: &ObjectKey, object: &Value, level: &str, reason: &
         note: Some(cut(note)),
         regarding: Some(ObjectReference {
             api_version: text("/apiVersion"),
-            kind: Some(key.kind.to_string()),
-            namespace: Some(key.namespace.to_string()).filter(|namespace| !namespace.is_empty()),
-            name: Some(key.name.to_string()),
+            kind: Some((*key.kind).to_owned()),
+            namespace: Some((*key.namespace).to_owned()).filter(|namespace| !namespace.is_empty()),
+            name: Some((*key.name).to_owned()),
             uid: text("/metadata/uid"),
             resource_version: text("/metadata/resourceVersion"),
             ..ObjectReference::default()

@@ -196,7 +196,7 @@ fn patch(live: &Value, wanted: &Status, now: Timestamp) -> Option<Value> {
     let said = |field: &str| live.pointer(field).unwrap_or(&Value::Null);
     if *said("/status/conditions") == conditions
         && *said("/status/matchedNamespaces") == matched
-        && *said("/status/observedGeneration") == Value::from(wanted.generation)
+        && said("/status/observedGeneration").as_i64() == Some(wanted.generation)
     {
         return None;
     }

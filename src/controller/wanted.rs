@@ -103,7 +103,7 @@ pub fn unneeded(view: &View, namespace: Option<&str>) -> Vec<ObjectKey> {
     let lens = Lens::new(view);
     let namespaces: BTreeSet<String> = match namespace {
         Some(namespace) => BTreeSet::from([namespace.to_owned()]),
-        None => view.keys_of(GATEWAY_API, "ReferenceGrant").iter().map(|key| key.namespace.to_string()).collect(),
+        None => view.keys_of(GATEWAY_API, "ReferenceGrant").iter().map(|key| (*key.namespace).to_owned()).collect(),
     };
     let mut ours: Vec<(&ObjectKey, &ReferenceGrant)> = Vec::new();
     for namespace in &namespaces {

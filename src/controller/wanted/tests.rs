@@ -56,7 +56,9 @@ fn namespace(name: &str) -> Value {
 
 fn view(objects: &[Value]) -> View {
     let mut view = View::closed(ControlPlane::default());
-    objects.iter().for_each(|object| view.insert(&key_of(object), object));
+    for object in objects {
+        view.insert(&key_of(object), object);
+    }
     view
 }
 
