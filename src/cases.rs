@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     engine::{
         finding::Level,
+        kinds,
         node::{Path, Segment},
         policy::{Policy, PolicySet, compile, shipped},
         subject::Operation,
@@ -128,6 +129,15 @@ pub struct BadCases {
     pub offset: usize,
 }
 
+/// A case makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{message}")]
+pub struct BadCase {
+    /// Where in the file.
+    pub at: Path,
+    pub message: String,
+}
+
 /// Reads a file of cases.
 ///
 /// # Errors
@@ -147,9 +157,13 @@ pub fn read(source: &Source) -> Result<CaseFile, BadCases> {
                 _ => {}
             }
         }
-        let offset = yaml::spans::locate(&source.text, &path).map_or(0, |span| span.start);
-        BadCases { message: format!("`{path}`: {}", error.inner()), offset }
+        BadCases { message: format!("`{path}`: {}", error.inner()), offset: offset(source, &path) }
     })
+}
+
+/// The byte at which a place in a file of cases begins.
+pub fn offset(source: &Source, at: &Path) -> usize {
+    yaml::spans::locate(&source.text, at).map_or(0, |span| span.start)
 }
 
 impl CaseFile {
@@ -157,38 +171,61 @@ impl CaseFile {
     ///
     /// # Errors
     /// A name that no shipped policy has, or a policy that does not compile.
-    pub fn policies(&self, case: &Case) -> Result<PolicySet, String> {
-        let wanted = if case.policies.is_empty() { &self.policies } else { &case.policies };
+    pub fn policies(&self, case: &Case) -> Result<PolicySet, BadCase> {
+        let (wanted, at) = match &case.policies {
+            own if !own.is_empty() => (own, self.place_of(case).key("policies")),
+            _ => (&self.policies, Path::of(&["policies"])),
+        };
         if wanted.is_empty() {
             return Ok(shipped::policies());
         }
         let shipped = shipped::policies();
-        let one = |policy: &PolicyOrName| -> Result<Policy, String> {
+        let one = |(index, policy): (usize, &PolicyOrName)| -> Result<Policy, BadCase> {
+            let at = at.index(index);
             match policy {
-                PolicyOrName::Policy(value) => {
-                    compile::compile(value).map_err(|error| format!("policy: `{}`: {}", error.path, error.message))
+                PolicyOrName::Policy(value) => compile::compile(value).map_err(|error| BadCase {
+                    at: at.join(&error.path),
+                    message: format!("policy: {}", error.message),
+                }),
+                PolicyOrName::Name(name) => {
+                    let known = shipped.policies().iter().find(|known| known.name == *name);
+                    known
+                        .map(|policy| (**policy).clone())
+                        .ok_or_else(|| BadCase { at, message: format!("no shipped policy is named `{name}`") })
                 }
-                PolicyOrName::Name(name) => shipped
-                    .policies()
-                    .iter()
-                    .find(|known| known.name == *name)
-                    .map(|policy| (**policy).clone())
-                    .ok_or_else(|| format!("no shipped policy is named `{name}`")),
             }
         };
-        Ok(PolicySet::new(wanted.iter().map(one).collect::<Result<Vec<_>, _>>()?))
+        Ok(PolicySet::new(wanted.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// Where one of its cases stands in the file.
+    pub fn place_of(&self, case: &Case) -> Path {
+        let position = self.cases.iter().position(|known| std::ptr::eq(known, case));
+        let cases = Path::of(&["cases"]);
+        position.map_or(cases.clone(), |position| cases.index(position))
     }
 
     /// The objects that exist, by what identifies them: a case's replace the file's.
     pub fn world<'a>(&'a self, case: &'a Case) -> Vec<&'a Value> {
         let mut objects: BTreeMap<String, &Value> = BTreeMap::new();
-        for object in self.world.iter().chain(&case.world) {
-            let identity = ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
+        for (index, object) in self.world.iter().chain(&case.world).enumerate() {
+            let mut identity = ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
                 .map(|pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
                 .join("|");
+            if kinds::generated_name(object).is_some() {
+                identity.push_str(&index.to_string());
+            }
             objects.insert(identity, object);
         }
         objects.into_values().collect()
+    }
+}
+
+// === impl BadCase ===
+
+impl From<BadCase> for String {
+    fn from(bad: BadCase) -> Self {
+        format!("`{}`: {}", bad.at, bad.message)
     }
 }
 

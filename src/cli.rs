@@ -1,4 +1,4 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `completions`.
 
 pub mod args;
 pub mod check;
@@ -19,16 +19,18 @@ use check::Ended;
 /// A failure of ours: output that cannot be written, a port that cannot be opened.
 pub fn run(cli: Cli) -> anyhow::Result<Ended> {
     match cli.command {
-        Command::Check(args) => check::run(&args, now()).or_else(closed_pipe),
-        Command::Fix(args) => fix::run(&args, now()).or_else(closed_pipe),
-        Command::Explain(args) => explain_to(&args, &mut output::stdout()).or_else(closed_pipe),
-        Command::Test(args) => test::run(&args).or_else(closed_pipe),
+        Command::Check(args) => check::run(&args, now()),
+        Command::Fix(args) => fix::run(&args, now()),
+        Command::Explain(args) => explain_to(&args, &mut output::stdout()),
+        Command::Test(args) => test::run(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
-        Command::Completions { shell } => complete(shell, &mut output::stdout()).or_else(closed_pipe),
+        #[cfg(feature = "server")]
+        Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
+        Command::Completions { shell } => complete(shell, &mut output::stdout()),
     }
 }
 
@@ -41,6 +43,10 @@ fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<E
             None => return output::refuse(&explain::unknown(code)),
         },
     };
+    print(&text, out)
+}
+
+fn print(text: &str, out: &mut dyn Write) -> anyhow::Result<Ended> {
     writeln!(out, "{}", text.trim_end())?;
     out.flush()?;
     Ok(Ended::Clean)
@@ -58,13 +64,6 @@ fn complete(shell: clap_complete::Shell, out: &mut dyn Write) -> anyhow::Result<
 #[expect(clippy::disallowed_methods, reason = "an edge: time enters the engine here")]
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
-}
-
-/// `portcullis check … | head` is no failure.
-fn closed_pipe(error: anyhow::Error) -> anyhow::Result<Ended> {
-    let closed =
-        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
-    if closed { Ok(Ended::Clean) } else { Err(error) }
 }
 
 /// Text on a terminal, else JSON; `RUST_LOG` filters.

@@ -2,11 +2,13 @@
 //!
 //! Nothing in here knows a clock, a file, a socket, an environment variable or a lock; time comes in as an argument.
 
+pub mod confirm;
 pub mod decide;
 pub mod evaluate;
 pub mod finding;
 pub mod kinds;
 pub mod limits;
+pub mod name;
 pub mod node;
 pub mod object;
 pub mod patch;

@@ -27,3 +27,27 @@ pub struct Refusal {
     pub message: String,
     pub help: Option<String>,
 }
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// The line, from 1, that it is about; its span must point into these sources.
+    pub fn line(&self, sources: &[Source]) -> Option<usize> {
+        let (source, span) = self.span.as_ref()?;
+        let before = sources.get(*source)?.text.as_bytes().get(..span.start)?;
+        Some(memchr::memchr_iter(b'\n', before).count() + 1)
+    }
+
+    /// The same refusal where its source stands behind so many others.
+    #[must_use]
+    pub fn behind(mut self, sources: usize) -> Self {
+        self.span = self.span.map(|(source, span)| (source + sources, span));
+        self
+    }
+}
+
+/// A refusal in one line, as `shop/logs.yaml:3: this is not YAML`; its span must point into these sources.
+pub fn refusal_line(refusal: &Refusal, sources: &[Source]) -> String {
+    let line = refusal.line(sources).map(|line| format!(":{line}")).unwrap_or_default();
+    format!("{}{line}: {}", refusal.file, refusal.message)
+}

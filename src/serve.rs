@@ -2,7 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: signals, files and the clock")]
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+mod folder;
+mod live;
+
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -10,21 +13,18 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     admin::{self, Condition, Health},
-    cli::args::{Judging, ServeArgs},
-    files::{Refusal, manifests, paths, policies, world},
+    cli::args::ServeArgs,
+    engine::snapshot::Snapshot,
     webhook::{
         self, Webhook,
         accept::{self, Draining},
-        admit::{self, Snapshot},
+        admit,
         certs::{self, CertSource},
         metrics::Metrics,
         selfcall,
         shed::{Bounds, Gate},
     },
 };
-
-/// How often the folder is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT, and drains.
 ///
@@ -37,7 +37,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
 async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     tracing::info!(
-        manifests = %args.manifests.display(),
+        manifests = ?args.manifests,
         policies = ?args.judging.policies,
         control_plane = ?args.judging.control_plane,
         listen = %args.listen,
@@ -48,14 +48,18 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let mut registry = admin::registry();
     let metrics = Metrics::register(&mut registry);
     let draining = Draining::default();
-    let health = Health::new(draining.clone(), ["manifests", "certificate", "listener"]);
+    let world = if args.manifests.is_some() { ["manifests"].as_slice() } else { &["policies", "view"] };
+    let health = Health::new(draining.clone(), world.iter().copied().chain(["certificate", "listener"]));
 
-    let (first, refusals) = read(&args.manifests, &args.judging);
-    let first = first.map_err(|why| anyhow::anyhow!("{why}{}", listed(&refusals)))?;
-    log_state(&first);
-    let current = Arc::new(ArcSwap::from_pointee(first));
-    health.set("manifests", Condition::Ready);
-    tokio::spawn(follow_folder(args.manifests.clone(), args.judging.clone(), Arc::clone(&current), health.clone()));
+    let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    let live = match &args.manifests {
+        Some(folder) => {
+            folder::serve(folder, &args.judging, &current, &health)?;
+            None
+        }
+        None => Some(live::serve(args, Arc::clone(&current), &health, &mut registry).await?),
+    };
+    let handle = live.as_ref().map(|live| live.handle.clone());
 
     let source = match (&args.tls_cert, &args.tls_key) {
         (Some(cert), Some(key)) => CertSource::Files { cert: cert.clone(), key: key.clone() },
@@ -75,7 +79,8 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     tokio::spawn(follow_certificate(opened, Arc::clone(&metrics), health.clone()));
 
     let gate = Gate::new(Bounds::default());
-    let webhook = Arc::new(Webhook::new(admit::judge(Arc::clone(&current)), gate, Arc::clone(&metrics)));
+    let webhook =
+        Arc::new(Webhook::new(admit::judge(current, handle, Arc::clone(&metrics)), gate, Arc::clone(&metrics)));
     let listener = accept::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
     let address = listener.local_addr()?;
@@ -95,6 +100,9 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         }
     };
     let cut = accept::serve(listener, tls, webhook::router(webhook), settings, draining, metrics, stop).await;
+    if let Some(live) = live {
+        live.stop().await;
+    }
     tracing::info!(cut_off = cut, "stopped");
     Ok(())
 }
@@ -108,78 +116,6 @@ async fn call_ourselves(address: std::net::SocketAddr, resolver: Arc<certs::Reso
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-}
-
-/// The state that the folder holds, or why it cannot be taken: a state with a hole in it would let things pass.
-fn read(manifests: &PathBuf, judging: &Judging) -> (Result<Snapshot, String>, Vec<Refusal>) {
-    let given = match judging.given(true) {
-        Ok(given) => given,
-        Err(message) => return (Err(message), Vec::new()),
-    };
-    let loaded = policies::load(&judging.policies);
-    let (sources, mut refusals) = paths::read(std::slice::from_ref(manifests));
-    let read = manifests::read(&sources, &judging.namespace, |_| {});
-    refusals.extend(read.refusals);
-    refusals.extend(loaded.refusals);
-    if !refusals.is_empty() {
-        return (Err("the folder or the policies cannot be read as they are".to_owned()), refusals);
-    }
-    let view = world::of(&read.objects, &given);
-    (Ok(Snapshot { policies: loaded.policies, view }), refusals)
-}
-
-fn listed(refusals: &[Refusal]) -> String {
-    refusals.iter().map(|refusal| format!("\n  {}: {}", refusal.file, refusal.message)).collect()
-}
-
-fn log_state(snapshot: &Snapshot) {
-    let names: Vec<_> = snapshot.policies.policies().iter().map(|policy| policy.name.as_str()).collect();
-    tracing::info!(policies = names.join(","), "policies in force");
-    if names.is_empty() {
-        tracing::warn!("no policy is in force: everything is allowed");
-    }
-}
-
-/// Takes over what changes in the folder; a broken state is said, and the last good one stays.
-async fn follow_folder(folder: PathBuf, judging: Judging, current: Arc<ArcSwap<Snapshot>>, health: Health) {
-    let mut last = stamps(&folder, &judging);
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let now = stamps(&folder, &judging);
-        if now == last {
-            continue;
-        }
-        last = now;
-        let (folder, judging) = (folder.clone(), judging.clone());
-        let read = tokio::task::spawn_blocking(move || read(&folder, &judging)).await;
-        match read {
-            Ok((Ok(snapshot), _)) => {
-                log_state(&snapshot);
-                current.store(Arc::new(snapshot));
-                health.set("manifests", Condition::Ready);
-            }
-            Ok((Err(why), refusals)) => {
-                tracing::error!("{why}; the last good state stays{}", listed(&refusals));
-                health.set("manifests", Condition::Degraded(format!("{why}; the last good state stays")));
-            }
-            Err(error) => tracing::error!(%error, "reading the folder failed; the last good state stays"),
-        }
-    }
-}
-
-type Stamps = BTreeMap<PathBuf, (u64, Option<std::time::SystemTime>)>;
-
-/// Size and time of every file: enough to see a change without reading.
-fn stamps(folder: &PathBuf, judging: &Judging) -> Stamps {
-    let roots = std::iter::once(folder).chain(&judging.policies);
-    let files =
-        roots.flat_map(|root| walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_map(Result::ok));
-    files
-        .filter_map(|entry| {
-            let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
-            Some((entry.into_path(), (metadata.len(), metadata.modified().ok())))
-        })
-        .collect()
 }
 
 async fn follow_certificate(opened: certs::Opened, metrics: Arc<Metrics>, health: Health) {

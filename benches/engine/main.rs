@@ -31,15 +31,12 @@ use portcullis::{
         evaluate::evaluate,
         policy::shipped,
         select,
+        snapshot::Snapshot,
         subject::Subject,
         view::{View, control_plane::ControlPlane},
     },
     files::{Source, manifests, world},
-    webhook::{
-        Door, Mode,
-        admit::{self, Snapshot},
-        wire,
-    },
+    webhook::{Door, Mode, admit, wire},
 };
 
 /// As in the binary.
@@ -97,7 +94,7 @@ impl Bench {
             let snapshot = Snapshot { policies: shipped::policies(), view: material::view(self.size(size)) };
             let answer = |door, body: &[u8]| {
                 let review = wire::read(body).unwrap();
-                wire::write(&admit::answer(&snapshot, door, &review, now).unwrap(), &review)
+                wire::write(&admit::answer(&snapshot, None, door, &review, now).unwrap(), &review)
             };
             let validate = Door::Validate(Mode::All);
             let selected = material::selected();

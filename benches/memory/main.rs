@@ -24,14 +24,11 @@ use portcullis::{
         evaluate::evaluate,
         policy::shipped,
         select,
+        snapshot::Snapshot,
         subject::Subject,
         view::{View, control_plane::ControlPlane},
     },
-    webhook::{
-        Door, Mode,
-        admit::{self, Snapshot},
-        wire,
-    },
+    webhook::{Door, Mode, admit, wire},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -59,11 +56,11 @@ fn objects(size: Size) {
         ("Services", Size { telemetry: 0, ..size }),
         ("telemetry objects, half of one collector", Size { services: 0, ..size }),
     ] {
-        let objects: Vec<_> = material::world(size).map(|object| (key_of(&object), object)).collect();
+        let objects: Vec<_> = material::world(size).collect();
         let (view, bytes) = kept(|| {
             let mut view = View::closed(ControlPlane::default());
-            for (key, object) in &objects {
-                view.insert(key, object);
+            for object in &objects {
+                view.insert(&key_of(object), object);
             }
             view
         });
@@ -109,7 +106,7 @@ fn reviews(size: Size) {
     ] {
         said(name, &|| {
             let review = wire::read(&body).unwrap();
-            black_box(wire::write(&admit::answer(&snapshot, door, &review, now).unwrap(), &review));
+            black_box(wire::write(&admit::answer(&snapshot, None, door, &review, now).unwrap(), &review));
         });
     }
     let body = material::selected();

@@ -7,12 +7,13 @@ use portcullis::{
     admin,
     engine::{
         policy::shipped,
+        snapshot::Snapshot,
         view::{View, control_plane::ControlPlane},
     },
     webhook::{
         self, Webhook,
         accept::{self, Draining, Settings},
-        admit::{self, Snapshot},
+        admit,
         certs::{CertSource, server_config},
         metrics::Metrics,
         shed::{Bounds, Gate},
@@ -31,7 +32,11 @@ pub(crate) async fn serve(size: Size) {
     let current = Arc::new(ArcSwap::from_pointee(Snapshot { policies: shipped::policies(), view }));
     let opened = CertSource::SelfSigned { names: Vec::new() }.open().await.unwrap();
     let tls = server_config(opened.resolver).unwrap();
-    let webhook = Webhook::new(admit::judge(current), Gate::new(Bounds::default()), Arc::clone(&metrics));
+    let webhook = Webhook::new(
+        admit::judge(current, None, Arc::clone(&metrics)),
+        Gate::new(Bounds::default()),
+        Arc::clone(&metrics),
+    );
     let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     Hello { port: listener.local_addr().unwrap().port(), ca: opened.ca.unwrap(), built_ms }.say();
     let router = webhook::router(Arc::new(webhook));

@@ -1,16 +1,18 @@
 //! Runs a case through the engine and says what differs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    cases::{Case, CaseFile, ExpectedFinding, Request},
+    cases::{BadCase, Case, CaseFile, ExpectedFinding, Request},
     engine::{
         decide::{Ask, Decision, Ensure, decide},
         evaluate::evaluate,
         finding::{Finding, Remedy},
         kinds,
-        node::Node,
+        node::{Node, Path},
         patch,
         policy::PolicySet,
         select::Door,
@@ -47,14 +49,17 @@ pub struct Outcome {
 ///
 /// # Errors
 /// What in the case makes no sense.
-pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, String> {
+pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, BadCase> {
+    let place = file.place_of(case);
+    let bad = |at: Path, message: String| BadCase { at, message };
     let policies = file.policies(case)?;
     let mut control_plane = ControlPlane::default();
-    for text in &case.control_plane {
-        control_plane.apply(text).map_err(|error| format!("controlPlane: {error}"))?;
+    for (index, text) in case.control_plane.iter().enumerate() {
+        let at = || place.key("controlPlane").index(index);
+        control_plane.apply(text).map_err(|error| bad(at(), format!("controlPlane: {error}")))?;
     }
     let now = case.now.as_deref().unwrap_or("2026-01-01T00:00:00Z");
-    let now = now.parse::<Timestamp>().map_err(|error| format!("now: {error}"))?;
+    let now = now.parse::<Timestamp>().map_err(|error| bad(place.key("now"), format!("now: {error}")))?;
     let (request, in_files) = match (&case.subject, &case.request) {
         (Some(subject), None) => (
             Request {
@@ -67,10 +72,15 @@ pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, String> {
             true,
         ),
         (None, Some(request)) => (request.clone(), false),
-        _ => return Err("a case has either a `subject` or a `request`".to_owned()),
+        _ => return Err(bad(place, "a case has either a `subject` or a `request`".to_owned())),
     };
-    let mut world: Vec<(ObjectKey, &Value)> =
-        file.world(case).into_iter().map(|object| (key_of(object), object)).collect();
+    let in_world = |(index, object)| match key_of(object) {
+        key if kinds::generated_name(object).is_some() => {
+            (kinds::generated_key(key, &format!("world {index}")), object)
+        }
+        key => (key, object),
+    };
+    let mut world: Vec<(ObjectKey, &Value)> = file.world(case).into_iter().enumerate().map(in_world).collect();
     if in_files {
         world.push((key_of(&request.object), &request.object));
     }
@@ -108,7 +118,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let verdict = evaluate_at(door, &subject);
     let settled =
         patch::settle(&prepared.policies.select(Door::Mutate, &attributes), &subject, &prepared.view, prepared.now);
-    let after = subject.with_object(settled.value.clone());
+    let after = subject.with_object(Arc::clone(&settled.value));
     let validated = evaluate_at(Door::Validate(None), &after);
     let ask = Ask { door: Door::Validate(None), dry_run: request.dry_run, ensure: Ensure::Possible };
     let decision = decide(&validated, ask);
@@ -116,7 +126,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
         allowed: !decision.is_denied(),
         warned: warned(&decision),
         ensures: decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect(),
-        patched: settled.value,
+        patched: Arc::unwrap_or_clone(settled.value),
         verdict,
     }
 }
@@ -162,21 +172,7 @@ pub fn differences(case: &Case, outcome: &Outcome) -> Vec<String> {
 
 /// What identifies an object, as files are read.
 pub fn key_of(object: &Value) -> ObjectKey {
-    let node = Node::root(object);
-    let (group, _) = kinds::split_api_version(node.get("apiVersion").text());
-    let kind = node.get("kind").text();
-    let namespaced = kinds::by_kind(group, kind).is_none_or(|kind| kind.namespaced);
-    let metadata = node.get("metadata");
-    let namespace = match metadata.get("namespace").text() {
-        _ if !namespaced => "",
-        "" => "default",
-        namespace => namespace,
-    };
-    let name = match metadata.get("name").text() {
-        "" => metadata.get("generateName").text(),
-        name => name,
-    };
-    ObjectKey::new(group, kind, namespace, name)
+    kinds::key_of(object, "default")
 }
 
 fn warned(decision: &Decision<'_>) -> Vec<String> {

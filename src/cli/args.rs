@@ -32,6 +32,9 @@ pub enum Command {
     /// Answer AdmissionReviews over HTTPS.
     #[cfg(feature = "server")]
     Serve(ServeArgs),
+    /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
+    #[cfg(feature = "server")]
+    Crds,
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -111,9 +114,12 @@ pub struct TestArgs {
 #[cfg(feature = "server")]
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// The folder that stands for the cluster: what is in it exists, and nothing else does.
-    #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_MANIFESTS")]
-    pub manifests: PathBuf,
+    /// A folder that stands for the cluster, in place of one: what is in it exists, and nothing else does.
+    #[arg(long, value_name = "FOLDER", env = "PORTCULLIS_MANIFESTS", conflicts_with = "kubeconfig")]
+    pub manifests: Option<PathBuf>,
+    /// How to reach the cluster; by default `KUBECONFIG`, or the service account of the pod.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
     #[command(flatten)]
     pub judging: Judging,
     /// Where AdmissionReviews are answered.

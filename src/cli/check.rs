@@ -18,7 +18,7 @@ use crate::{
     engine::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
-        finding::{Edit, Remedy},
+        finding::{Edit, Finding, Remedy},
         kinds, patch,
         policy::PolicySet,
         select::Door,
@@ -77,10 +77,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     let first_policy_source = sources.len();
     report.sources = sources;
     report.sources.extend(loaded.sources);
-    refusals.extend(loaded.refusals.into_iter().map(|mut refusal| {
-        refusal.span = refusal.span.map(|(source, span)| (source + first_policy_source, span));
-        refusal
-    }));
+    refusals.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(first_policy_source)));
     report.refusals = refusals;
 
     let options = report::Options { color: output::wants_color(args.color), width: None };
@@ -134,15 +131,15 @@ pub fn judge(
             report.findings.push(Reported {
                 source: manifest.source,
                 span: places.get_or_insert_with(|| manifest.places(source)).span(&judged.finding.path),
-                object: manifest.key.clone(),
-                policies: judged.policies.iter().map(|policy| policy.name.clone()).collect(),
+                object: kinds::shown_key(&manifest.key),
+                policies: judged.policies().map(|policy| policy.name.clone()).collect(),
                 action: match (denied, warned) {
                     (true, _) => "deny",
                     (_, true) => "warn",
                     _ => "record",
                 },
                 fixable: is_fixable(judged, manifest, source, &mut tried),
-                finding: judged.finding.clone(),
+                finding: named(judged.finding.clone(), manifest),
             });
         }
     }
@@ -150,6 +147,22 @@ pub fn judge(
     report.summary.repeated = repeated(sources, objects);
     report.summary.unmatched_policies = unmatched(policies, &asked);
     report
+}
+
+/// Names that are to be generated are not shown as if they were known, and a manifest in their object's place asks for
+/// the same.
+fn named(mut finding: Finding, manifest: &Manifest) -> Finding {
+    let metadata = finding.manifest.as_mut().and_then(|object| object.get_mut("metadata")?.as_object_mut());
+    if let (Some(prefix), Some(metadata)) = (kinds::generated_name(&manifest.object), metadata)
+        && metadata.get("name").is_some_and(|name| *name == *manifest.key.name)
+    {
+        metadata.remove("name");
+        metadata.insert("generateName".to_owned(), prefix.into());
+    }
+    for related in &mut finding.related {
+        related.object = kinds::shown_key(&related.object);
+    }
+    finding
 }
 
 /// What a webhook would find after mutation, with the objects made that may be made.

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         evaluate::evaluate,
         finding::{Change, Edit, Remedy},
-        limits,
+        kinds, limits,
         node::Path,
         policy::PolicySet,
         select::Door,
@@ -31,7 +31,7 @@ use crate::{
     files::{
         Refusal, Source,
         manifests::{self, Manifest},
-        paths, policies,
+        paths, policies, refusal_line,
         world::{self, Given},
     },
 };
@@ -64,9 +64,9 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
         return output::refuse(output::NO_FILES);
     }
     let (sources, mut unreadable) = with_grants_beside(sources, refusals);
-    unreadable.extend(loaded.refusals);
     let read = manifests::read(&sources, &args.judging.namespace, |_| {});
-    unreadable.extend(read.refusals.iter().cloned());
+    unreadable.extend(read.refusals);
+    unreadable.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(sources.len())));
     let fixed = fix(&sources, &loaded.policies, &given, &args.judging.namespace, now);
 
     let mut out = output::stdout();
@@ -89,9 +89,10 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
         write!(out, "{}", text.unwrap_or_default())?;
     }
     out.flush()?;
-    let mut err = std::io::stderr().lock();
+    let mut err = output::stderr();
+    let all_sources: Vec<Source> = sources.iter().cloned().chain(loaded.sources).collect();
     for refusal in &unreadable {
-        writeln!(err, "error: {}: {}", refusal.file, report::line(&refusal.message))?;
+        writeln!(err, "error: {}", report::line(&refusal_line(refusal, &all_sources)))?;
     }
     for declined in &fixed.declined {
         writeln!(err, "warning: {declined}")?;
@@ -169,7 +170,7 @@ fn fix_document(
         for edit in edits(judge(object)) {
             let mut with = changes.clone();
             with.extend(within(&object.within, &edit.changes));
-            let place = format!("{}: {}: {}", source.name, object.key, edit.title);
+            let place = format!("{}: {}: {}", source.name, kinds::shown_key(&object.key), edit.title);
             match yaml::edit::apply(&before, &with, Dialect::Kubernetes) {
                 Ok(edited) if edited == text => {}
                 Ok(edited) => {

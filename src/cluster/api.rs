@@ -111,6 +111,15 @@ impl Api {
         Ok(listed.items.into_iter().map(|observed| (observed.key(group, kind), observed.value)).collect())
     }
 
+    /// Whether a kind can be listed at all.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn list_one(&self, resource: &ApiResource) -> Result<(), ApiError> {
+        self.objects_of(resource, "").list(&ListParams::default().limit(1)).await?;
+        Ok(())
+    }
+
     /// kube's own API of a kind; None where it is not served.
     ///
     /// # Errors

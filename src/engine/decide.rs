@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::engine::{
-    finding::{Edit, Level, Remedy},
+    finding::{Edit, Level, Remedy, Rests},
     policy::Action,
     select::Door,
     subject::{Operation, Subject},
-    verdict::{Judged, Verdict},
+    verdict::{Asker, Judged, Verdict},
 };
 
 /// How a decision is asked for.
@@ -38,18 +38,18 @@ pub struct Decision<'v> {
     /// Judged findings to warn of, each with why it does not deny although it is an error.
     pub warned: Vec<(&'v Judged, Option<Mercy>)>,
     pub recorded: Vec<&'v Judged>,
-    /// Edits to apply, in the order of the names of the policies that asked.
-    pub patch: Vec<(&'v Judged, &'v Arc<Edit>)>,
+    /// Edits to apply, each with who wants it, in the order of the names of their policies.
+    pub patch: Vec<(&'v Judged, &'v Asker, &'v Arc<Edit>)>,
     /// Objects to be made before *allowed* is said; empty as soon as anything denies.
     pub ensure: Vec<(&'v Judged, &'v [Value])>,
 }
 
-/// Why an error only warns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why an error only warns: of several reasons the last one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mercy {
     /// The stored object has it already.
     Ratchet,
-    /// On dry run, what rests on the rest of the cluster: a whole set is tried before its first object is applied.
+    /// On dry run, what another object may mend: a whole set is tried before its first object is applied.
     DryRun,
     /// On dry run nothing is made, but would be.
     WouldEnsure,
@@ -76,28 +76,21 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
     let mut decision = Decision::default();
     if ask.door == Door::Mutate {
         for judged in &verdict.judged {
-            match &judged.finding.remedy {
-                Some(Remedy::Edit(edit)) if judged.applies() && judged.finding.unknown.is_none() => {
-                    decision.patch.push((judged, edit));
-                }
+            let applier = judged.appliers().find(|asker| !asker.uncertain);
+            match (&judged.finding.remedy, applier) {
+                (Some(Remedy::Edit(edit)), Some(applier)) => decision.patch.push((judged, applier, edit)),
                 _ => decision.recorded.push(judged),
             }
         }
-        decision.patch.sort_by(|(a, _), (b, _)| first_policy(a).cmp(first_policy(b)));
+        decision.patch.sort_by(|(_, a, _), (_, b, _)| a.policy.name.cmp(&b.policy.name));
         return decision;
     }
     for judged in &verdict.judged {
-        let finding = &judged.finding;
-        let action = judged.action();
-        match (finding.level, action) {
-            (Level::Note, _) | (_, Action::Audit) => decision.recorded.push(judged),
-            (Level::Warning, _) => decision.warned.push((judged, None)),
-            (Level::Error, _) => match error(judged, action, ask) {
-                Outcome::Denies => decision.denied.push(judged),
-                Outcome::Warns(mercy) => decision.warned.push((judged, mercy)),
-                Outcome::Ensures(objects) => decision.ensure.push((judged, objects)),
-                Outcome::Settled => decision.recorded.push(judged),
-            },
+        match made(judged, ask).unwrap_or_else(|| worst(judged, ask)) {
+            Outcome::Recorded => decision.recorded.push(judged),
+            Outcome::Warns(mercy) => decision.warned.push((judged, mercy)),
+            Outcome::Denies => decision.denied.push(judged),
+            Outcome::Ensures => decision.ensure.push((judged, wanted(judged).unwrap_or_default())),
         }
     }
     if decision.is_denied() {
@@ -106,34 +99,48 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
     decision
 }
 
-enum Outcome<'v> {
-    Denies,
+/// From the mildest to the worst.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Recorded,
     Warns(Option<Mercy>),
-    Ensures(&'v [Value]),
-    Settled,
+    Denies,
+    Ensures,
 }
 
-fn error(judged: &Judged, action: Action, ask: Ask) -> Outcome<'_> {
-    if let Some(Remedy::Ensure(objects)) = judged.finding.remedy.as_ref().filter(|_| judged.applies()) {
-        match ask.ensure {
-            Ensure::Made => return Outcome::Settled,
-            Ensure::Possible if ask.dry_run => return Outcome::Warns(Some(Mercy::WouldEnsure)),
-            Ensure::Possible => return Outcome::Ensures(objects),
-            Ensure::Impossible => {}
+/// The objects that would be made for it: those that one policy wants made are there for all of them.
+fn wanted(judged: &Judged) -> Option<&[Value]> {
+    let breaks = |asker: &Asker| asker.level == Level::Error && asker.policy.action != Action::Audit;
+    match &judged.finding.remedy {
+        Some(Remedy::Ensure(objects)) if judged.appliers().any(breaks) => Some(objects),
+        _ => None,
+    }
+}
+
+fn made(judged: &Judged, ask: Ask) -> Option<Outcome> {
+    wanted(judged)?;
+    match ask.ensure {
+        Ensure::Made => Some(Outcome::Recorded),
+        Ensure::Possible if ask.dry_run => Some(Outcome::Warns(Some(Mercy::WouldEnsure))),
+        Ensure::Possible => Some(Outcome::Ensures),
+        Ensure::Impossible => None,
+    }
+}
+
+fn worst(judged: &Judged, ask: Ask) -> Outcome {
+    judged.askers.iter().map(|asker| alone(asker, ask)).max().unwrap_or(Outcome::Recorded)
+}
+
+/// What follows from a finding for one policy that asked for it, whatever the others say.
+fn alone(asker: &Asker, ask: Ask) -> Outcome {
+    match (asker.level, asker.policy.action) {
+        (Level::Note, _) | (_, Action::Audit) => Outcome::Recorded,
+        (Level::Error, _) if asker.ratcheted => Outcome::Warns(Some(Mercy::Ratchet)),
+        (Level::Warning, _) | (_, Action::Warn) => Outcome::Warns(None),
+        // What is wrong in itself is not mended by the rest of a set, even if that took its Gateway away.
+        (Level::Error, Action::Deny) if ask.dry_run && asker.rests == Rests::View => {
+            Outcome::Warns(Some(Mercy::DryRun))
         }
+        (Level::Error, Action::Deny) => Outcome::Denies,
     }
-    if judged.ratcheted {
-        return Outcome::Warns(Some(Mercy::Ratchet));
-    }
-    if action != Action::Deny {
-        return Outcome::Warns(None);
-    }
-    if ask.dry_run && judged.look_ups.iter().any(|look_ups| !look_ups.is_empty()) {
-        return Outcome::Warns(Some(Mercy::DryRun));
-    }
-    Outcome::Denies
-}
-
-fn first_policy(judged: &Judged) -> &str {
-    judged.policies.first().map_or("", |policy| policy.name.as_str())
 }

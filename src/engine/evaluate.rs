@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::{
-    finding::{Finding, Level},
+    finding::{Finding, Level, Rests},
     kinds::meta::REMEDY,
     limits,
     node::Node,
@@ -14,7 +14,7 @@ use crate::engine::{
     select::Selection,
     selector::{LabelSelector, Labels},
     subject::{Operation, Subject},
-    verdict::{Judged, Verdict},
+    verdict::{Asker, Judged, Verdict},
     view::{Answer, Lens, LookUp, View},
 };
 
@@ -37,16 +37,29 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
-        let mut findings = run(policy, subject, &lens, now);
+        let scope = lens.seen();
+        let findings = run(policy, subject, &lens, now);
         let ratcheted = ratchet(policy, subject, view, now, &findings);
         let mut look_ups = lens.into_seen();
-        let shared: Arc<[LookUp]> = if findings.is_empty() { Arc::default() } else { look_ups.as_slice().into() };
-        for (finding, ratcheted) in findings.drain(..).zip(ratcheted) {
+        let shared = |look_ups: &[LookUp]| if findings.is_empty() { Arc::default() } else { look_ups.into() };
+        let by_all: Arc<[LookUp]> = shared(&look_ups);
+        let by_scope: Arc<[LookUp]> = shared(&scope);
+        for (finding, ratcheted) in findings.into_iter().zip(ratcheted) {
             let finding = match &selected {
                 Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
                 Selected::Yes | Selected::No => finding,
             };
-            push(&mut verdict, policy, finding, ratcheted, &shared, subject);
+            let looked_nothing_up = by_all.len() == by_scope.len();
+            let rests = if looked_nothing_up { Rests::Object } else { finding.rests };
+            let asker = Asker {
+                policy: Arc::clone(policy),
+                level: finding.level,
+                uncertain: finding.unknown.is_some(),
+                ratcheted,
+                rests,
+                look_ups: Arc::clone(if rests == Rests::Object { &by_scope } else { &by_all }),
+            };
+            push(&mut verdict, finding, asker, subject);
         }
         verdict.look_ups.append(&mut look_ups);
     }
@@ -111,10 +124,14 @@ fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The finding at the level that the policy wants; what rests on an unknown stays below an error.
+/// The finding at the level that the policy wants, which then nothing else decides; what rests on an unknown stays below
+/// an error.
 fn levelled(policy: &Policy, mut finding: Finding) -> Option<Finding> {
     if let Some(wanted) = policy.levels.get(finding.code.as_ref()) {
         finding.level = (*wanted)?;
+        if finding.rests == Rests::Harm {
+            finding.rests = Rests::Object;
+        }
     }
     Some(if finding.unknown.is_some() { finding.at_most(Level::Warning) } else { finding })
 }
@@ -145,35 +162,27 @@ fn ratchet(policy: &Policy, subject: &Subject<'_>, view: &View, now: Timestamp, 
         .collect()
 }
 
-fn push(
-    verdict: &mut Verdict,
-    policy: &Arc<Policy>,
-    finding: Finding,
-    ratcheted: bool,
-    look_ups: &Arc<[LookUp]>,
-    subject: &Subject<'_>,
-) {
+fn push(verdict: &mut Verdict, finding: Finding, asker: Asker, subject: &Subject<'_>) {
     // Only a policy with the same rule can say the same again.
-    let again = verdict.asked.iter().filter(|asked| asked.rule.name == policy.rule.name).count() > 1;
+    let rule = asker.policy.rule.name;
+    let again = verdict.asked.iter().filter(|asked| asked.rule.name == rule).count() > 1;
     let known = verdict.judged.iter_mut().filter(|_| again).find(|judged| {
         judged.finding.code == finding.code
             && judged.finding.path == finding.path
             && judged.finding.message == finding.message
     });
     if let Some(judged) = known {
-        if finding.level > judged.finding.level {
+        let certain = |finding: &Finding| finding.unknown.is_none();
+        if (finding.level, certain(&finding)) > (judged.finding.level, certain(&judged.finding)) {
             judged.finding = finding;
         }
-        judged.policies.push(Arc::clone(policy));
-        judged.look_ups.push(Arc::clone(look_ups));
+        judged.askers.push(asker);
         return;
     }
     let annotation = subject.object().follow(&["metadata", "annotations", REMEDY]);
-    verdict.judged.push(Judged {
-        finding,
-        policies: vec![Arc::clone(policy)],
-        look_ups: vec![Arc::clone(look_ups)],
-        ratcheted,
-        opted_out: annotation.as_str() == Some("Suggest"),
-    });
+    let opted_out = annotation.as_str() == Some("Suggest");
+    verdict.judged.push(Judged { finding, askers: vec![asker], opted_out });
 }
+
+#[cfg(test)]
+mod tests;

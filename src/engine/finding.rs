@@ -34,6 +34,19 @@ pub struct Code {
     pub example: &'static str,
 }
 
+/// What it rests on, beside the subject, that a rule finds something. Look-ups of a rule that made none, and those of a
+/// policy's own scope, are no part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rests {
+    /// On nothing: it is so and as bad, whatever else exists.
+    Object,
+    /// It is so whatever else exists. How bad it is was looked up, as whether a Gateway is there to suffer from it.
+    Harm,
+    /// Another object may make it go away.
+    #[default]
+    View,
+}
+
 /// One thing that a rule says about the subject.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -54,6 +67,7 @@ pub struct Finding {
     pub remedy: Option<Remedy>,
     /// What could not be looked up and would decide whether this is so. Such a finding is at most a warning.
     pub unknown: Option<String>,
+    pub rests: Rests,
 }
 
 /// Facts about another object.
@@ -128,7 +142,15 @@ impl Finding {
             related: Vec::new(),
             remedy: None,
             unknown: None,
+            rests: Rests::default(),
         }
+    }
+
+    /// It is wrong in itself: no other object can mend it.
+    #[must_use]
+    pub fn in_itself(mut self) -> Self {
+        self.rests = Rests::Object;
+        self
     }
 
     #[must_use]

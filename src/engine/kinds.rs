@@ -10,6 +10,10 @@ pub mod service;
 pub mod telemetry;
 pub mod workload;
 
+use serde_json::Value;
+
+use crate::engine::{name::Name, node::Node, subject::ObjectKey};
+
 /// A kind that Portcullis knows by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -70,3 +74,44 @@ pub fn by_resource(group: &str, resource: &str) -> Option<&'static Kind> {
 pub fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or((CORE, api_version))
 }
+
+/// What identifies an object that is not stored yet, as in a file: its namespace is the given one where it names none.
+/// Its name is what it will begin with where the API server makes the rest of it.
+pub fn key_of(object: &Value, default_namespace: &str) -> ObjectKey {
+    let node = Node::root(object);
+    let (group, _) = split_api_version(node.get("apiVersion").text());
+    let (kind, metadata) = (node.get("kind").text(), node.get("metadata"));
+    let known = by_kind(group, kind);
+    let namespace = match (known.is_none_or(|kind| kind.namespaced), metadata.get("namespace").text()) {
+        (false, _) => "",
+        // Whether an unknown kind has a namespace is not known either.
+        (true, "") if known.is_none() => "",
+        (true, "") => default_namespace,
+        (true, namespace) => namespace,
+    };
+    let name = generated_name(object).unwrap_or_else(|| metadata.get("name").text());
+    ObjectKey::new(group, kind, namespace, name)
+}
+
+/// What the name begins with that the API server will make: `generateName` counts only without a `name`
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#generated-values>).
+pub fn generated_name(object: &Value) -> Option<&str> {
+    let metadata = Node::root(object).get("metadata");
+    let prefix = metadata.get("generateName").as_str().filter(|prefix| !prefix.is_empty())?;
+    metadata.get("name").text().is_empty().then_some(prefix)
+}
+
+/// What tells objects apart whose names the API server will make: two of them are not one. No name looks like this, so
+/// nothing can refer to it.
+pub fn generated_key(key: ObjectKey, place: &str) -> ObjectKey {
+    ObjectKey { name: Name::new(&format!("{}{PLACE}{place})", key.name)), ..key }
+}
+
+/// The key without what [`generated_key`] added: what may be shown as a name.
+pub fn shown_key(key: &ObjectKey) -> ObjectKey {
+    let name = key.name.split_once(PLACE).map_or(key.name.as_str(), |(prefix, _)| prefix);
+    ObjectKey::new(&key.group, &key.kind, &key.namespace, name)
+}
+
+/// Between what a name begins with and the place of its object.
+const PLACE: &str = "… (";

@@ -133,3 +133,18 @@ pub const EVENTS_KEPT: usize = 10_000;
 
 /// Bytes of an Event's note: the API server takes no more.
 pub const EVENT_BYTES: usize = 1_024;
+
+/// Look-ups that are read again before one answer, in one round: a telemetry object with all its sinks has fewer.
+pub const CONFIRMED: usize = 64;
+
+/// Of the objects that a finding names, those that are read again: each alone is reason enough for what it says.
+pub const CONFIRMED_RELATED: usize = 16;
+
+/// Rounds of reading again: what is read may lead to other look-ups, once.
+pub const CONFIRM_ROUNDS: usize = 2;
+
+/// Calls to the API server at once for one answer.
+pub const CONFIRM_AT_ONCE: usize = 16;
+
+/// Milliseconds kept of a review's time for its answer, when the cluster is read or written before it.
+pub const ANSWER_MS: u64 = 200;

@@ -251,7 +251,6 @@ fn attachment<'v>(kind: TelemetryKind, namespace: &str, target: &Target, lens: &
                 .filter(|(_, gateway)| labels_match(labels, &gateway.labels))
                 .filter(|(_, gateway)| lens.controller(&gateway.class) == Answer::Found(controller_of(kind)))
                 .filter(|(_, gateway)| target.section.as_deref().is_none_or(|name| gateway.listener(name).is_some()))
-                .map(|(key, gateway)| (key, &**gateway))
                 .collect();
             match (matched.is_empty(), complete) {
                 (false, _) => Attachment::To(matched),

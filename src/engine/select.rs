@@ -37,6 +37,11 @@ impl PolicySet {
 }
 
 impl Policy {
+    /// Whether what was there before takes part in what the policy says: who is not given it would say less.
+    fn needs_old(&self) -> bool {
+        self.rule.seen_in == SeenIn::Requests || !self.objects.is_empty()
+    }
+
     fn is_asked(&self, door: Door, attributes: &Attributes<'_>) -> bool {
         let Attributes { group, version, resource, operation, .. } = *attributes;
         let at_this_door = match door {
@@ -67,12 +72,12 @@ impl Selection {
         self.policies.is_empty()
     }
 
-    /// What of the request must be parsed.
+    /// What of the request must be read before it is judged.
     pub fn reads(&self, operation: Operation) -> Reads {
         Reads {
             object: operation != Operation::Delete && !self.is_empty(),
-            // The ratchet compares with what is stored.
-            old_object: operation != Operation::Create && !self.is_empty(),
+            // The ratchet asks for it too, but only where something was found.
+            old_object: operation != Operation::Create && self.policies.iter().any(|policy| policy.needs_old()),
         }
     }
 
@@ -81,5 +86,51 @@ impl Selection {
     pub fn that_may_find(mut self, contains: impl Fn(&str) -> bool) -> Self {
         self.policies.retain(|policy| policy.rule.needle.is_none_or(&contains));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::policy::{compile, shipped};
+
+    fn reads(policies: &PolicySet, operation: Operation, group: &str, resource: &str) -> (bool, bool) {
+        let (version, kind, name, user) = ("v1", "", "a", "");
+        let attributes = Attributes {
+            operation,
+            group,
+            version,
+            kind,
+            resource,
+            subresource: "",
+            namespace: "b",
+            name,
+            user,
+            dry_run: false,
+        };
+        let Reads { object, old_object } = policies.select(Door::Validate(None), &attributes).reads(operation);
+        (object, old_object)
+    }
+
+    #[test]
+    fn the_old_object_is_read_ahead_only_for_who_needs_it_to_say_anything() {
+        let (shipped, kgateway) = (shipped::policies(), "gateway.kgateway.dev");
+        assert_eq!(reads(&shipped, Operation::Update, kgateway, "listenerpolicies"), (true, false));
+        assert_eq!(reads(&shipped, Operation::Update, "", "configmaps"), (true, false));
+        assert_eq!(reads(&shipped, Operation::Update, "", "services"), (true, true));
+        assert_eq!(reads(&shipped, Operation::Delete, "", "services"), (false, true));
+        assert_eq!(reads(&shipped, Operation::Create, kgateway, "listenerpolicies"), (true, false));
+        assert_eq!(reads(&shipped, Operation::Update, "", "secrets"), (false, false));
+        let by_label = json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardPolicy", "metadata": {"name": "a"},
+            "spec": {"rule": {"backendRefs": {}}, "matchConstraints": {
+                "objectSelector": {"matchLabels": {"a": "b"}},
+                "resourceRules": [{"apiGroups": [kgateway], "apiVersions": ["*"], "resources": ["listenerpolicies"], "operations": ["*"]}],
+            }},
+        });
+        let by_label = PolicySet::new([compile::compile(&by_label).unwrap()]);
+        assert_eq!(reads(&by_label, Operation::Update, kgateway, "listenerpolicies"), (true, true));
     }
 }

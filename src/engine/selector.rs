@@ -7,22 +7,28 @@ use serde::{Deserialize, Serialize};
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
 
-/// `metav1.LabelSelector`: all of it must match; empty matches everything.
+/// Labels that must be there, as in `metav1.LabelSelector`: all of it must match; empty matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LabelSelector {
+    /// Labels with the values that they must have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: Labels,
+    /// What else must be so of labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub match_expressions: Vec<Requirement>,
 }
 
-/// One expression of a [`LabelSelector`].
+/// What must be so of one label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
+    /// The label.
     pub key: String,
+    /// How it is compared: `In` and `NotIn` take `values`, `Exists` and `DoesNotExist` take none. A label that is not
+    /// there is `NotIn`.
     pub operator: Operator,
+    /// The values that it must or must not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
 }

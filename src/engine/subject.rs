@@ -1,30 +1,25 @@
 //! What is judged: an object, what it was before, and who does what to it.
 
-use std::{cell::OnceCell, fmt};
+use std::{cell::OnceCell, fmt, rc::Rc, sync::Arc};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 use crate::engine::{
-    kinds::{
-        meta::Meta,
-        telemetry::{Telemetry, TelemetryKind},
-    },
+    kinds::telemetry::{Telemetry, TelemetryKind},
+    name::Name,
     node::Node,
+    object::Object,
 };
 
 /// What names an object in messages, look-ups and the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
     /// Empty for the core group.
-    pub group: String,
-    pub kind: String,
+    pub group: Name,
+    pub kind: Name,
     /// Empty for a cluster-scoped object.
-    pub namespace: String,
-    pub name: String,
+    pub namespace: Name,
+    pub name: Name,
 }
 
 /// What is done to the subject.
@@ -57,10 +52,11 @@ pub struct Attributes<'a> {
     pub dry_run: bool,
 }
 
-/// What of a request the selected rules read.
+/// What of a request is read before it is judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reads {
     pub object: bool,
+    /// What is not read now is read by the first who asks.
     pub old_object: bool,
 }
 
@@ -70,10 +66,17 @@ pub struct Subject<'a> {
     pub attributes: Attributes<'a>,
     pub key: ObjectKey,
     /// Null where there is none, as on DELETE.
-    object: Value,
-    old: Value,
+    object: Arc<Value>,
+    old: Rc<Old<'a>>,
     /// Several rules ask for it.
     telemetry: OnceCell<Option<Telemetry>>,
+}
+
+/// The old object, of which most UPDATEs need nothing: it is as large as the object itself.
+#[derive(Debug)]
+struct Old<'a> {
+    raw: Option<&'a RawValue>,
+    read: OnceCell<Arc<Value>>,
 }
 
 /// The request carries an object that cannot be judged.
@@ -89,7 +92,12 @@ pub enum BadObject {
 
 impl ObjectKey {
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        Self { group: group.to_owned(), kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        Self {
+            group: Name::word(group),
+            kind: Name::word(kind),
+            namespace: Name::new(namespace),
+            name: Name::new(name),
+        }
     }
 }
 
@@ -130,71 +138,75 @@ impl<'a> Subject<'a> {
     ) -> Result<Self, BadObject> {
         let deletes = attributes.operation == Operation::Delete;
         let object = parse("object", object.filter(|_| want.object))?;
-        let old = parse("oldObject", old.filter(|_| want.old_object || deletes))?;
+        let (now, later) = if want.old_object || deletes { (old, None) } else { (None, old) };
+        let old = parse("oldObject", now)?;
         let judged = if deletes { &old } else { &object };
         if judged.is_null() && (want.object || deletes) {
             let field = if deletes { "oldObject" } else { "object" };
             return Err(BadObject::Missing { field, operation: attributes.operation.name() });
         }
-        Ok(Self::of(attributes, object, old))
+        let mut subject = Self::of(attributes, object, old);
+        if let Some(later) = later.filter(|_| attributes.operation == Operation::Update) {
+            subject.old = Rc::new(Old { raw: Some(later), read: OnceCell::new() });
+        }
+        Ok(subject)
     }
 
     /// A subject whose objects have been read already, as from a file.
     pub fn of(attributes: Attributes<'a>, object: Value, old: Value) -> Self {
         let named = Node::root(if object.is_null() { &old } else { &object }).get("metadata");
         let either = |attribute: &str, field: &str| match (attribute, named.get(field).text()) {
-            ("", text) => text.to_owned(),
-            (attribute, _) => attribute.to_owned(),
+            ("", text) => Name::new(text),
+            (attribute, _) => Name::new(attribute),
         };
-        let name = either(attributes.name, "name");
-        let namespace = either(attributes.namespace, "namespace");
-        let key = ObjectKey { group: attributes.group.to_owned(), kind: attributes.kind.to_owned(), namespace, name };
-        Self { attributes, key, object, old, telemetry: OnceCell::new() }
+        let key = ObjectKey {
+            group: Name::word(attributes.group),
+            kind: Name::word(attributes.kind),
+            namespace: either(attributes.namespace, "namespace"),
+            name: either(attributes.name, "name"),
+        };
+        let old = Rc::new(Old { raw: None, read: OnceCell::from(Arc::new(old)) });
+        Self { attributes, key, object: Arc::new(object), old, telemetry: OnceCell::new() }
     }
 
     /// The same request with another object, as after an edit.
     #[must_use]
-    pub fn with_object(&self, object: Value) -> Self {
-        Self {
-            attributes: self.attributes,
-            key: self.key.clone(),
-            object,
-            old: self.old.clone(),
-            telemetry: OnceCell::new(),
-        }
+    pub fn with_object(&self, object: Arc<Value>) -> Self {
+        let old = Rc::clone(&self.old);
+        Self { attributes: self.attributes, key: self.key.clone(), object, old, telemetry: OnceCell::new() }
     }
 
     /// The old object judged as if it were written now: what the ratchet compares with. None unless this is an UPDATE.
     pub fn before(&self) -> Option<Self> {
-        let updates = self.attributes.operation == Operation::Update && !self.old.is_null();
-        updates.then(|| Self {
-            attributes: self.attributes,
-            key: self.key.clone(),
-            object: self.old.clone(),
-            old: self.old.clone(),
-            telemetry: OnceCell::new(),
-        })
+        let updates = self.attributes.operation == Operation::Update && !self.old.value().is_null();
+        updates.then(|| self.with_object(Arc::clone(self.old.value())))
     }
 
     /// The object as it would be stored; nothing is in it on DELETE.
-    pub const fn object(&self) -> Node<'_> {
+    pub fn object(&self) -> Node<'_> {
         Node::root(&self.object)
     }
 
-    pub const fn old(&self) -> Node<'_> {
-        Node::root(&self.old)
+    /// What it was before; null where there was nothing, and null where it is not wanted before judging and turns out to be
+    /// no object. The API server never sends such a thing, and without an old object an error is merely not forgiven.
+    pub fn old(&self) -> Node<'_> {
+        Node::root(self.old.value())
     }
 
-    pub const fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         &self.object
+    }
+
+    /// The object, to be kept beside what edits make of it.
+    pub fn shared(&self) -> Arc<Value> {
+        Arc::clone(&self.object)
     }
 
     /// The object as a telemetry object, if it is one.
     pub fn telemetry(&self) -> Option<&Telemetry> {
         let read = || {
             let kind = TelemetryKind::of(&self.key.group, &self.key.kind)?;
-            let meta = self.object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
-            Some(Telemetry::read(kind, &meta, &self.object))
+            Some(Telemetry::read(kind, &self.object))
         };
         self.telemetry.get_or_init(read).as_ref()
     }
@@ -204,73 +216,19 @@ impl<'a> Subject<'a> {
     }
 }
 
+// === impl Old ===
+
+impl Old<'_> {
+    fn value(&self) -> &Arc<Value> {
+        self.read.get_or_init(|| Arc::new(parse("oldObject", self.raw).unwrap_or_default()))
+    }
+}
+
 fn parse(field: &'static str, raw: Option<&RawValue>) -> Result<Value, BadObject> {
     let Some(raw) = raw else { return Ok(Value::Null) };
-    let object = serde_json::from_str::<Option<Judged>>(raw.get());
+    let object = serde_json::from_str::<Option<Object>>(raw.get());
     let object = object.map_err(|source| BadObject::NotAnObject { field, source })?;
     Ok(object.map_or(Value::Null, |object| Value::Object(object.0)))
-}
-
-/// An object without its managedFields, which no rule reads and which are often half of it.
-struct Judged(Map<String, Value>);
-
-struct Metadata(Map<String, Value>);
-
-struct JudgedVisitor;
-
-struct MetadataVisitor;
-
-impl<'de> Deserialize<'de> for Judged {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(JudgedVisitor).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Metadata {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MetadataVisitor).map(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for JudgedVisitor {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let value = if key == "metadata" {
-                entries.next_value::<Option<Metadata>>()?.map_or(Value::Null, |metadata| Value::Object(metadata.0))
-            } else {
-                entries.next_value()?
-            };
-            object.insert(key, value);
-        }
-        Ok(object)
-    }
-}
-
-impl<'de> Visitor<'de> for MetadataVisitor {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut metadata = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if key == "managedFields" {
-                entries.next_value::<IgnoredAny>()?;
-            } else {
-                metadata.insert(key, entries.next_value()?);
-            }
-        }
-        Ok(metadata)
-    }
 }
 
 #[cfg(test)]
@@ -282,14 +240,47 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_read_without_its_managed_fields() {
-        let object = read(
-            r#"{"kind":"A","metadata":{"name":"a","managedFields":[{"f:spec":{}}]},"spec":{"managedFields":[1]}}"#,
-        );
-        let expected = serde_json::json!({"kind": "A", "metadata": {"name": "a"}, "spec": {"managedFields": [1]}});
-        assert_eq!(object.unwrap(), expected);
-        assert_eq!(read(r#"{"metadata":null}"#).unwrap(), serde_json::json!({"metadata": null}));
+    fn where_there_is_no_object_there_is_null() {
         assert_eq!(read("null").unwrap(), Value::Null);
+    }
+
+    /// An UPDATE of a Service whose `oldObject` is this.
+    fn update(old: &RawValue, old_object: bool) -> Result<Subject<'_>, BadObject> {
+        let attributes = Attributes {
+            operation: Operation::Update,
+            group: "",
+            version: "v1",
+            kind: "Service",
+            resource: "services",
+            subresource: "",
+            namespace: "telemetry",
+            name: "otel",
+            user: "",
+            dry_run: false,
+        };
+        let object = Box::leak(RawValue::from_string(r#"{"metadata":{"name":"otel"}}"#.to_owned()).unwrap());
+        Subject::read(attributes, Some(object), Some(old), Reads { object: true, old_object })
+    }
+
+    #[test]
+    fn the_old_object_is_read_once_and_when_it_is_asked_for() {
+        let old = RawValue::from_string(r#"{"metadata":{"managedFields":[]},"spec":{}}"#.to_owned()).unwrap();
+        let subject = update(&old, false).unwrap();
+        let edited = subject.with_object(subject.shared());
+        assert!(subject.old.read.get().is_none());
+        assert_eq!(edited.old().value(), Some(&serde_json::json!({"metadata": {}, "spec": {}})));
+        assert!(Arc::ptr_eq(subject.old.read.get().unwrap(), &subject.before().unwrap().object));
+    }
+
+    #[test]
+    fn an_old_object_that_is_none_is_refused_where_it_is_wanted_and_forgives_nothing_elsewhere() {
+        for text in ["[]", r#"{"metadata":[]}"#, &format!("{}{}", "[".repeat(1_000), "]".repeat(1_000))] {
+            let old = RawValue::from_string(text.to_owned()).unwrap();
+            let said = update(&old, true).unwrap_err().to_string();
+            assert!(said.starts_with("`oldObject` is not an object: "), "{said}");
+            let subject = update(&old, false).unwrap();
+            assert!(!subject.old().is_set() && subject.before().is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -2,33 +2,34 @@
 //! [`Answer::Unknown`]: what could not be looked up is never taken for what is not there.
 
 pub mod control_plane;
+mod index;
 pub mod lens;
 mod rows;
-pub mod table;
+mod table;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::engine::{
     kinds::{
-        CORE, GATEWAY_API,
+        AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
         config_map::ConfigMap,
         gateway::{Gateway, GatewayClass},
         meta::{Meta, Sharing},
         namespace::Namespace,
         reference_grant::ReferenceGrant,
         service::Service,
-        telemetry::{Telemetry, TelemetryKind},
+        telemetry::{BackendRef, Reference, TargetBy, Telemetry, TelemetryKind},
         workload::Workload,
     },
+    name::Name,
     subject::ObjectKey,
 };
 use control_plane::ControlPlane;
+use index::{Index, Keyed, Referred, Stored, Targeted, targeted};
 pub use lens::{Lens, LookUp};
-use table::Table;
+use table::{AnyTable, Entry, Table};
 
 /// What a look-up says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +54,49 @@ pub struct View {
     complete: Arc<BTreeSet<(&'static str, &'static str)>>,
     /// As if every kind were complete but Namespaces, whose labels no closed world knows.
     closed: bool,
+    /// What could not be read again when it mattered: whatever the view says of it is unknown.
+    doubted: Arc<BTreeSet<LookUp>>,
     services: Table<Service>,
     namespaces: Table<Namespace>,
-    grants: Table<ReferenceGrant>,
-    gateways: Table<Gateway>,
+    grants: Table<Keyed<ReferenceGrant>>,
+    gateways: Table<Keyed<Gateway>>,
     classes: Table<GatewayClass>,
-    backends: Table<Backend>,
-    telemetry: Table<Telemetry>,
+    /// In the order of [`BACKENDS`].
+    backends: [Table<Backend>; BACKENDS.len()],
+    /// In the order of [`TELEMETRY`].
+    telemetry: [Table<Stored>; TELEMETRY.len()],
     config_maps: Table<ConfigMap>,
-    workloads: Table<Workload>,
-    /// For each backend, the telemetry objects that refer to it: all of a cluster may refer to one collector.
-    referrers: RedBlackTreeMapSync<ObjectKey, RedBlackTreeSetSync<ObjectKey>>,
+    /// In the order of [`WORKLOADS`].
+    workloads: [Table<Workload>; WORKLOADS.len()],
+    /// For each backend, the telemetry objects that refer to it.
+    referrers: Index<Referred>,
+    /// For each Gateway, the telemetry objects that name it.
+    targeting: Index<Targeted>,
 }
+
+/// Kinds of backends that are no Services.
+static BACKENDS: [(&str, &str); 3] =
+    [(AGENTGATEWAY, "AgentgatewayBackend"), (KGATEWAY, "Backend"), (ISTIO, "ServiceEntry")];
+
+/// In the order of their keys.
+const TELEMETRY: [TelemetryKind; 3] =
+    [TelemetryKind::AgentgatewayPolicy, TelemetryKind::HttpListenerPolicy, TelemetryKind::ListenerPolicy];
+
+const WORKLOADS: [(&str, &str); 4] =
+    [(CORE, "Pod"), ("apps", "DaemonSet"), ("apps", "Deployment"), ("apps", "StatefulSet")];
+
+/// What goes with a namespace, in the order in which it is told.
+const GONE_WITH_A_NAMESPACE: [(&str, &str); 9] = [
+    (CORE, "Service"),
+    (GATEWAY_API, "ReferenceGrant"),
+    (AGENTGATEWAY, "AgentgatewayBackend"),
+    (KGATEWAY, "Backend"),
+    (ISTIO, "ServiceEntry"),
+    (AGENTGATEWAY, "AgentgatewayPolicy"),
+    (KGATEWAY, "HTTPListenerPolicy"),
+    (KGATEWAY, "ListenerPolicy"),
+    (GATEWAY_API, "Gateway"),
+];
 
 // === impl View ===
 
@@ -83,8 +115,25 @@ impl View {
     /// Says that every object of these kinds is in the view.
     #[must_use]
     pub fn complete(mut self, kinds: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
-        self.complete = Arc::new(self.complete.iter().copied().chain(kinds).collect());
+        for (group, kind) in kinds {
+            self.mark_complete(group, kind, true);
+        }
         self
+    }
+
+    /// Says whether every object of a kind is in the view: no longer so when its watch is lost.
+    pub fn mark_complete(&mut self, group: &'static str, kind: &'static str, complete: bool) {
+        let kinds = Arc::make_mut(&mut self.complete);
+        if complete {
+            kinds.insert((group, kind));
+        } else {
+            kinds.remove(&(group, kind));
+        }
+    }
+
+    /// How many objects of a kind are in the view.
+    pub fn len_of(&self, group: &str, kind: &str) -> usize {
+        self.table(group, kind).map_or(0, AnyTable::len)
     }
 
     /// The same view with this object in it, in place of what it was before.
@@ -106,9 +155,9 @@ impl View {
     #[must_use]
     pub fn without_ours(&self) -> Self {
         let mut view = self.clone();
-        for (key, grant) in self.grants.all() {
-            if grant.ours {
-                view.grants.remove(key);
+        for Entry { namespace, name, value } in self.grants.all() {
+            if value.value.ours {
+                view.grants.remove(namespace, name);
             }
         }
         view
@@ -116,95 +165,189 @@ impl View {
 
     /// Takes note of an object. A kind that no rule looks up leaves the view as it is.
     pub fn insert(&mut self, key: &ObjectKey, object: &Value) {
-        self.remove(key);
-        let meta = object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
+        let meta = Meta::of(object);
         match (key.group.as_str(), key.kind.as_str()) {
-            (CORE, "Service") => self.services.insert(key, Service::read(&meta, object)),
-            (CORE, "Namespace") => self.namespaces.insert(key, Namespace::read(&meta, object)),
-            (CORE, "ConfigMap") => self.config_maps.insert(key, ConfigMap::read(object)),
-            (GATEWAY_API, "ReferenceGrant") => self.grants.insert(key, ReferenceGrant::read(&meta, object)),
-            (GATEWAY_API, "Gateway") => self.gateways.insert(key, Gateway::read(&meta, object)),
-            (GATEWAY_API, "GatewayClass") => self.classes.insert(key, GatewayClass::read(&meta, object)),
-            (_, "Backend" | "AgentgatewayBackend" | "ServiceEntry") => {
-                self.backends.insert(key, Backend { sharing: Sharing::of(&meta) });
-            }
-            (CORE, "Pod") | ("apps", "Deployment" | "DaemonSet" | "StatefulSet") => {
-                self.workloads.insert(key, Workload::read(&key.kind, object));
-            }
+            (CORE, "Service") => put(&mut self.services, key, Service::read(&meta, object)),
+            (CORE, "Namespace") => put(&mut self.namespaces, key, Namespace::read(&meta)),
+            (CORE, "ConfigMap") => put(&mut self.config_maps, key, ConfigMap::read(object)),
+            (GATEWAY_API, "ReferenceGrant") => put_keyed(&mut self.grants, key, ReferenceGrant::read(&meta, object)),
+            (GATEWAY_API, "Gateway") => put_keyed(&mut self.gateways, key, Gateway::read(&meta, object)),
+            (GATEWAY_API, "GatewayClass") => put(&mut self.classes, key, GatewayClass::read(object)),
             (group, kind) => {
-                if let Some(kind) = TelemetryKind::of(group, kind) {
-                    let telemetry = Telemetry::read(kind, &meta, object);
-                    self.refer(key, &telemetry, true);
-                    self.telemetry.insert(key, telemetry);
+                if let Some(table) = position(&BACKENDS, group, kind).and_then(|at| self.backends.get_mut(at)) {
+                    put(table, key, Backend { sharing: Sharing::of(&meta) });
+                } else if let Some(table) = position(&WORKLOADS, group, kind).and_then(|at| self.workloads.get_mut(at))
+                {
+                    put(table, key, Workload::read(kind, object));
+                } else if let Some(kind) = TelemetryKind::of(group, kind) {
+                    self.insert_telemetry(key, Telemetry::read(kind, object).for_view());
                 }
             }
         }
     }
 
     pub fn remove(&mut self, key: &ObjectKey) {
-        if let Some(telemetry) = self.telemetry.get(key).cloned() {
-            self.refer(key, &telemetry, false);
+        self.forget_telemetry(key);
+        if let Some(table) = self.table_mut(&key.group, &key.kind) {
+            table.remove(&key.namespace, &key.name);
         }
-        self.services.remove(key);
-        self.namespaces.remove(key);
-        self.config_maps.remove(key);
-        self.grants.remove(key);
-        self.gateways.remove(key);
-        self.classes.remove(key);
-        self.backends.remove(key);
-        self.workloads.remove(key);
-        self.telemetry.remove(key);
     }
 
     /// Everything in a namespace, as when it is deleted.
     pub fn keys_in(&self, namespace: &str) -> Vec<ObjectKey> {
-        let mut keys: Vec<ObjectKey> = Vec::new();
-        keys.extend(self.services.in_namespace(namespace).map(|(key, _)| key.clone()));
-        keys.extend(self.grants.in_namespace(namespace).map(|(key, _)| key.clone()));
-        keys.extend(self.backends.in_namespace(namespace).map(|(key, _)| key.clone()));
-        keys.extend(self.telemetry.in_namespace(namespace).map(|(key, _)| key.clone()));
-        keys.extend(self.gateways.in_namespace(namespace).map(|(key, _)| key.clone()));
+        let mut keys = Vec::new();
+        for (group, kind) in GONE_WITH_A_NAMESPACE {
+            if let Some(table) = self.table(group, kind) {
+                table.each_in(namespace, &mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
+            }
+        }
         keys
     }
 
-    /// The backends or grants of a kind, as when its definition is deleted.
+    /// The objects of a kind, as when its definition is deleted.
     pub fn keys_of(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
-        let mut keys: Vec<ObjectKey> = self.backends.all().map(|(key, _)| key.clone()).collect();
-        keys.extend(self.grants.all().map(|(key, _)| key.clone()));
-        keys.retain(|key| key.group == group && key.kind == kind);
+        let mut keys = Vec::new();
+        if let Some(table) = self.table(group, kind) {
+            table.each(&mut |namespace, name| keys.push(key_of(group, kind, namespace, name)));
+        }
         keys.sort();
         keys
     }
 
-    /// Whether every object of a kind is in the view.
+    /// Whether this object is in the view.
+    pub fn has(&self, key: &ObjectKey) -> bool {
+        self.table(&key.group, &key.kind).is_some_and(|table| table.has(&key.namespace, &key.name))
+    }
+
+    /// Says that what the view answers to this must not be relied on.
+    pub fn doubt(&mut self, look_up: LookUp) {
+        Arc::make_mut(&mut self.doubted).insert(look_up);
+    }
+
+    /// Whether this could not be read again. Cheap where nothing is doubted, as for nearly every request.
+    pub fn doubts(&self, look_up: &LookUp) -> bool {
+        !self.doubted.is_empty() && self.doubted.contains(look_up)
+    }
+
+    /// Whether every object of a kind is in the view, so that what is not in it does not exist.
     pub fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
     }
 
-    fn refer(&mut self, key: &ObjectKey, telemetry: &Telemetry, add: bool) {
-        for reference in &telemetry.references {
-            let backend = &reference.backend;
-            let target =
-                ObjectKey::new(&backend.group, &backend.kind, backend.namespace_or(&key.namespace), &backend.name);
-            let known = self.referrers.get(&target);
-            if known.is_some_and(|known| known.contains(key)) == add {
-                // Several references to one backend.
-                continue;
-            }
-            let mut referrers = known.cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
-            if add {
-                referrers.insert_mut(key.clone());
-            } else {
-                referrers.remove_mut(key);
-            }
-            if referrers.is_empty() {
-                self.referrers.remove_mut(&target);
-            } else {
-                self.referrers.insert_mut(target, referrers);
+    /// The table of telemetry objects of a kind.
+    fn telemetry(&self, kind: TelemetryKind) -> Option<&Table<Stored>> {
+        self.telemetry.get(TELEMETRY.iter().position(|known| *known == kind)?)
+    }
+
+    fn insert_telemetry(&mut self, key: &ObjectKey, mut telemetry: Telemetry) {
+        self.forget_telemetry(key);
+        let Some(at) = TELEMETRY.iter().position(|kind| *kind == telemetry.kind) else { return };
+        let Some(table) = self.telemetry.get_mut(at) else { return };
+        let namespace = table.namespace(&key.namespace);
+        let targets: Vec<_> =
+            telemetry.references.iter().map(|reference| Referred::by(&reference.backend, &namespace)).collect();
+        for (reference, target) in telemetry.references.iter_mut().zip(&targets) {
+            // The same collector is referred to in the same words by others: they share them.
+            let other = self.referrers.get(target).next().map(|other| &other.value.references);
+            if let Some(same) = other.and_then(|references| in_view(references, &reference.backend)) {
+                reference.backend = Arc::clone(&same.backend);
             }
         }
+        for target in &mut telemetry.targets {
+            if let TargetBy::Name(name) = &mut target.by {
+                let known = self.targeting.known(&(namespace.clone(), Some(name.clone())));
+                *name = known.and_then(|(_, known)| known.clone()).unwrap_or_else(|| name.clone());
+            }
+        }
+        let key = ObjectKey { namespace: namespace.clone(), ..key.clone() };
+        let name = key.name.clone();
+        let stored = Arc::new(Keyed { key, value: telemetry });
+        table.insert(&namespace, name, Arc::clone(&stored));
+        for reference in &stored.value.references {
+            self.referrers.add(Referred::by(&reference.backend, &namespace), &stored);
+        }
+        for target in targeted(&stored) {
+            self.targeting.add(target, &stored);
+        }
     }
+
+    /// Takes a telemetry object out of the indexes.
+    fn forget_telemetry(&mut self, key: &ObjectKey) {
+        let Some(kind) = TelemetryKind::of(&key.group, &key.kind) else { return };
+        let stored = self.telemetry(kind).and_then(|table| table.get(&key.namespace, &key.name)).cloned();
+        let Some(stored) = stored else { return };
+        for reference in &stored.value.references {
+            self.referrers.remove(&Referred::by(&reference.backend, &stored.key.namespace), &stored);
+        }
+        for target in targeted(&stored) {
+            self.targeting.remove(&target, &stored);
+        }
+    }
+
+    fn table(&self, group: &str, kind: &str) -> Option<&dyn AnyTable> {
+        Some(match (group, kind) {
+            (CORE, "Service") => &self.services,
+            (CORE, "Namespace") => &self.namespaces,
+            (CORE, "ConfigMap") => &self.config_maps,
+            (GATEWAY_API, "ReferenceGrant") => &self.grants,
+            (GATEWAY_API, "Gateway") => &self.gateways,
+            (GATEWAY_API, "GatewayClass") => &self.classes,
+            _ => {
+                if let Some(at) = position(&BACKENDS, group, kind) {
+                    self.backends.get(at)?
+                } else if let Some(at) = position(&WORKLOADS, group, kind) {
+                    self.workloads.get(at)?
+                } else {
+                    self.telemetry(TelemetryKind::of(group, kind)?)?
+                }
+            }
+        })
+    }
+
+    fn table_mut(&mut self, group: &str, kind: &str) -> Option<&mut dyn AnyTable> {
+        Some(match (group, kind) {
+            (CORE, "Service") => &mut self.services,
+            (CORE, "Namespace") => &mut self.namespaces,
+            (CORE, "ConfigMap") => &mut self.config_maps,
+            (GATEWAY_API, "ReferenceGrant") => &mut self.grants,
+            (GATEWAY_API, "Gateway") => &mut self.gateways,
+            (GATEWAY_API, "GatewayClass") => &mut self.classes,
+            _ => {
+                if let Some(at) = position(&BACKENDS, group, kind) {
+                    self.backends.get_mut(at)?
+                } else if let Some(at) = position(&WORKLOADS, group, kind) {
+                    self.workloads.get_mut(at)?
+                } else {
+                    let kind = TelemetryKind::of(group, kind)?;
+                    self.telemetry.get_mut(TELEMETRY.iter().position(|known| *known == kind)?)?
+                }
+            }
+        })
+    }
+}
+
+fn position(kinds: &[(&str, &str)], group: &str, kind: &str) -> Option<usize> {
+    kinds.iter().position(|known| *known == (group, kind))
+}
+
+/// The reference to a backend among those of an object in the view, which are in the order of their backends.
+fn in_view<'t>(references: &'t [Reference], backend: &BackendRef) -> Option<&'t Reference> {
+    let at = references.binary_search_by(|reference| (*reference.backend).cmp(backend)).ok()?;
+    references.get(at)
+}
+
+fn put<T>(table: &mut Table<T>, key: &ObjectKey, value: T) {
+    table.insert(&key.namespace, key.name.clone(), value);
+}
+
+fn put_keyed<T>(table: &mut Table<Keyed<T>>, key: &ObjectKey, value: T) {
+    let key = ObjectKey { namespace: table.namespace(&key.namespace), ..key.clone() };
+    table.insert(&key.namespace.clone(), key.name.clone(), Keyed { key, value });
+}
+
+fn key_of(group: &str, kind: &str, namespace: &Name, name: &Name) -> ObjectKey {
+    ObjectKey { group: Name::word(group), kind: Name::word(kind), namespace: namespace.clone(), name: name.clone() }
 }
 
 // === impl Answer ===
@@ -225,3 +368,6 @@ impl<T> Answer<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

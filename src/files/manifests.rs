@@ -28,6 +28,7 @@ pub struct Manifest {
     pub api_version: String,
     /// The plural, for kinds that are known.
     pub resource: Option<&'static str>,
+    /// What tells it apart from all others; to be shown, see [`kinds::shown_key`].
     pub key: ObjectKey,
     pub object: Value,
 }
@@ -45,12 +46,27 @@ pub struct Manifests {
 pub fn read(sources: &[Source], default_namespace: &str, mut progress: impl FnMut(usize)) -> Manifests {
     let mut manifests = Manifests::default();
     for (index, source) in sources.iter().enumerate() {
+        let before = manifests.objects.len();
         for document in yaml::documents::split(&source.text) {
             read_document(&mut manifests, index, source, &document, default_namespace);
         }
+        tell_apart(source, manifests.objects.get_mut(before..).unwrap_or_default());
         progress(index + 1);
     }
     manifests
+}
+
+/// Gives each object a key of its own whose name the API server will make: by the line at which it stands.
+fn tell_apart(source: &Source, objects: &mut [Manifest]) {
+    let (mut line, mut at) = (1, 0);
+    for manifest in objects.iter_mut().filter(|manifest| kinds::generated_name(&manifest.object).is_some()) {
+        let between = source.text.as_bytes().get(at..manifest.bytes.start).unwrap_or_default();
+        line += memchr::memchr_iter(b'\n', between).count();
+        at = manifest.bytes.start;
+        let item = if manifest.within.is_root() { String::new() } else { format!(" {}", manifest.within) };
+        let place = format!("{}:{line}{item}", source.name);
+        manifest.key = kinds::generated_key(std::mem::take(&mut manifest.key), &place);
+    }
 }
 
 /// Files that hold nothing but blank lines and comments: a check of nothing must not look like one that found nothing.
@@ -124,20 +140,9 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
         manifests.not_objects += 1;
         return;
     }
-    let (group, _) = kinds::split_api_version(api_version);
-    let known = kinds::by_kind(group, kind);
-    let metadata = node.get("metadata");
-    let name = match metadata.get("name").text() {
-        "" => metadata.get("generateName").text(),
-        name => name,
-    };
-    let namespace = match (known.is_none_or(|kind| kind.namespaced), metadata.get("namespace").text()) {
-        (false, _) => "",
-        // Whether an unknown kind has a namespace is not known either.
-        (true, "") if known.is_none() => "",
-        (true, "") => default_namespace,
-        (true, namespace) => namespace,
-    };
+    let api_version = api_version.to_owned();
+    let key = kinds::key_of(&value, default_namespace);
+    let resource = kinds::by_kind(&key.group, &key.kind).map(|kind| kind.resource);
     let start = document.range.start;
     let node = document.tree.node(document.tree.locate(&within).node);
     manifests.objects.push(Manifest {
@@ -145,9 +150,9 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
         document: document.range.clone(),
         within,
         bytes: start + node.span.start..start + node.span.end,
-        api_version: api_version.to_owned(),
-        resource: known.map(|kind| kind.resource),
-        key: ObjectKey::new(group, kind, namespace, name),
+        api_version,
+        resource,
+        key,
         object: value,
     });
 }

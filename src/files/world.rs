@@ -29,7 +29,7 @@ pub fn view<'a>(objects: impl Iterator<Item = (&'a ObjectKey, &'a Value)>, given
     let mut labels = given.namespace_labels.clone();
     for (key, object) in objects {
         if key.kind == "Namespace" && key.group == CORE {
-            let given = labels.remove(&key.name).unwrap_or_default();
+            let given = labels.remove(key.name.as_str()).unwrap_or_default();
             let mut object = object.clone();
             for (label, value) in given {
                 set_label(&mut object, &label, &value);

@@ -8,13 +8,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::Door;
+use super::{Door, wire::Tally};
 
 /// The webhook's part of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<DoorLabels, Histogram, fn() -> Histogram>,
+    findings: Family<FindingLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
     in_flight: Gauge,
     connections: Gauge,
@@ -60,6 +61,13 @@ pub enum Shed {
 pub struct Counted(Gauge);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    policy: String,
+    code: String,
+    consequence: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     door: &'static str,
     outcome: &'static str,
@@ -89,6 +97,7 @@ impl Metrics {
         let metrics = Self {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            findings: Family::default(),
             shed: Family::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
@@ -100,6 +109,8 @@ impl Metrics {
             "Time from a review's head to its answer",
             metrics.seconds.clone(),
         );
+        let help = "Findings by policy, code and what followed";
+        registry.register("findings", help, metrics.findings.clone());
         registry.register("webhook_shed", "Reviews and connections given up, by reason", metrics.shed.clone());
         registry.register("webhook_requests_in_flight", "Reviews in hand", metrics.in_flight.clone());
         registry.register("webhook_connections", "Open connections", metrics.connections.clone());
@@ -115,6 +126,14 @@ impl Metrics {
         let door = door.path();
         self.requests.get_or_create(&RequestLabels { door, outcome: outcome.name() }).inc();
         self.seconds.get_or_create(&DoorLabels { door }).observe(took.as_secs_f64());
+    }
+
+    /// Policies and codes are as many as somebody wrote: nothing of a request is among them.
+    pub fn found(&self, tally: &[Tally]) {
+        for Tally { policy, code, consequence } in tally {
+            let labels = FindingLabels { policy: policy.clone(), code: code.clone(), consequence };
+            self.findings.get_or_create(&labels).inc();
+        }
     }
 
     pub fn shed(&self, reason: Shed) {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::subject::{Attributes, Operation};
 
-pub use answer::{Answer, Cause, write};
+pub use answer::{Answer, Cause, Tally, write};
 
 /// A request to judge something, borrowed from its bytes.
 #[derive(Debug, Deserialize)]

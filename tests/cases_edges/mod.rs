@@ -4,8 +4,8 @@ use std::process::Command;
 
 use portcullis::{
     cases::{Case, CaseFile, run},
-    engine::{kinds, yaml},
-    webhook::{Door, Mode, admit, admit::Snapshot, wire},
+    engine::{kinds, snapshot::Snapshot, yaml},
+    webhook::{Door, Mode, admit, wire},
 };
 use serde_json::{Value, json};
 
@@ -32,7 +32,8 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
         });
         let bytes = serde_json::to_vec(&review).unwrap();
         let read = wire::read(&bytes).unwrap();
-        let answer = admit::answer(&snapshot, door, &read, prepared.now).map_err(|refused| refused.to_string())?;
+        let answer =
+            admit::answer(&snapshot, None, door, &read, prepared.now).map_err(|refused| refused.to_string())?;
         let written: Value = serde_json::from_slice(&wire::write(&answer, &read)).unwrap();
         assert_eq!(written["response"]["uid"], "a-uid");
         Ok::<Value, String>(written["response"].clone())

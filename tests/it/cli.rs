@@ -100,6 +100,48 @@ fn standard_input_is_a_file_named_dash() {
 }
 
 #[test]
+fn objects_whose_names_are_to_be_generated_are_not_one() {
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: http, namespace: shop }\nspec: { gatewayClassName: kgateway }\n";
+    let policy = "apiVersion: gateway.kgateway.dev/v1alpha1
+kind: HTTPListenerPolicy
+metadata: { generateName: logs-, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: http }]
+  accessLog: [{ fileSink: { path: /dev/stdout, stringFormat: a } }]
+";
+    let check = |text: &str| {
+        run_with_input(&["check", "-", "--closed-world", "--format", "json"], text.as_bytes()).ends_with(0).json()
+    };
+    let found = |report: &serde_json::Value, code: &str| -> Vec<serde_json::Value> {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().filter(|finding| finding["code"] == code).cloned().collect()
+    };
+    let alone = check(&format!("{gateway}---\n{policy}"));
+    assert!(found(&alone, "listener-policies/overridden").is_empty(), "{alone}");
+
+    let report = check(&format!("{gateway}---\n{policy}---\n{policy}"));
+    assert_eq!(report["summary"]["judged"], 2, "{report}");
+    assert_eq!(report["summary"]["repeated"], serde_json::json!([]));
+    let overridden = found(&report, "listener-policies/overridden");
+    assert_eq!(overridden.len(), 1, "{report}");
+    assert_eq!(overridden[0]["object"]["name"], "logs-");
+    assert!(overridden[0]["message"].as_str().unwrap().contains("`logs-… (-:"), "{report}");
+    assert_eq!(overridden[0]["related"][0]["object"]["name"], "logs-");
+    for deprecated in found(&report, "listener-policies/deprecated") {
+        assert_eq!(
+            deprecated["manifest"]["metadata"],
+            serde_json::json!({"generateName": "logs-", "namespace": "shop"})
+        );
+    }
+
+    // On one line, too.
+    let one = r#"{"apiVersion": "gateway.kgateway.dev/v1alpha1", "kind": "HTTPListenerPolicy", "metadata": {"generateName": "logs-", "namespace": "shop"}, "spec": {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "http"}], "accessLog": [{"fileSink": {"path": "/dev/stdout", "stringFormat": "a"}}]}}"#;
+    let report =
+        check(&format!("{gateway}---\n{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{one}, {one}]}}\n"));
+    assert_eq!(found(&report, "listener-policies/overridden").len(), 1, "{report}");
+}
+
+#[test]
 fn colours_are_for_terminals_and_for_who_asks() {
     let colored = |args: &[&str], no_color: bool| {
         let mut command = portcullis();
@@ -202,6 +244,36 @@ fn a_reader_that_leaves_early_is_no_failure() {
 }
 
 #[test]
+fn a_reader_that_left_hides_no_outcome() {
+    for (args, code) in [
+        (&["check", "--closed-world", BROKEN][..], 1),
+        (&["check", "--closed-world", "--format", "json", BROKEN], 1),
+        (&["check", "--closed-world", GOOD], 0),
+        (&["check", "no-such-file.yaml"], 2),
+        (&["fix", BROKEN], 0),
+        (&["fix", BROKEN, "no-such-file.yaml"], 2),
+        (&["test", "tests/cases/in-use"], 0),
+        (&["test", "examples"], 2),
+        (&["explain"], 0),
+        (&["explain", "zebra"], 2),
+        (&["completions", "bash"], 0),
+    ] {
+        let gone = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        let status = portcullis().args(args).stdout(gone()).stderr(gone()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+        let mut child = portcullis().args(args).stdout(gone()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
+        assert!(!said.contains("panicked") && !said.to_lowercase().contains("broken pipe"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn codes_are_explained() {
     run(["explain", "backend-refs/no-such-port"]).ends_with(0).says("why: ").says("fix: ").says("example");
     run(["explain", "backend-refs"]).ends_with(0).says("backend-refs/no-such-port");
@@ -251,7 +323,7 @@ cases:
 fn cases_that_hold_pass() {
     let (_folder, file) = written("mine.test.yaml", CASES);
     run(["test", &file]).ends_with(0).says("ok ").says("1 passed, 0 failed");
-    run(["test", &file, "--filter", "another"]).ends_with(0).says("0 passed");
+    run(["test", &file, "--filter", "a Service"]).ends_with(0).says("1 passed");
     run(["test", Path::new(&file).parent().unwrap().to_str().unwrap()]).ends_with(0).says("1 passed");
     run(["test", "tests/cases"]).ends_with(0).says(", 0 failed, 0 could not be read");
 }
@@ -263,11 +335,40 @@ fn cases_that_do_not_hold_say_what_differs() {
         ("backend-refs/not-found", "backend-refs/udp", "unexpected"),
         ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "unexpected"),
         ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note"),
-        ("policies: [backend-refs]", "policies: [no-such-policy]", "no shipped policy is named `no-such-policy`"),
     ] {
         let (_folder, file) = written("mine.test.yaml", &CASES.replace(from, to));
         run(["test", &file]).ends_with(1).says("FAILED").says(says).says("0 passed, 1 failed");
     }
+}
+
+#[test]
+fn a_case_that_makes_no_sense_is_refused_with_its_line() {
+    let case = |line: &str| CASES.replace("  subject:", &format!("  {line}\n  subject:"));
+    let unknown = "no shipped policy is named `backend-ref`";
+    for (text, line, says) in [
+        (CASES.replace("[backend-refs]", "\n- backend-refs\n- backend-ref"), 3, unknown),
+        (case("policies: [backend-ref]"), 4, unknown),
+        (case("policies: [{ kind: GuardPolicy }]"), 4, "policy: "),
+        (case("now: yesterday"), 4, "now: "),
+        (case("controlPlane: [nginx=1]"), 4, "controlPlane: "),
+        (case("request: { operation: DELETE }"), 3, "either a `subject` or a `request`"),
+        (CASES.split_once("cases:").unwrap().0.to_owned() + "cases: []\n", 2, "there is no case in this file"),
+    ] {
+        let (_folder, file) = written("mine.test.yaml", &text);
+        let ran = run(["test", &file]).ends_with(2).says(&format!("error: {file}:{line}: ")).says(says);
+        ran.says("0 passed, 0 failed, 1 could not be read").never_says("FAILED");
+    }
+    // One mistake is told once, however many cases it spoils.
+    let (head, one) = CASES.split_once("cases:\n").unwrap();
+    let (_folder, file) = written("mine.test.yaml", &format!("{head}cases:\n{one}{one}").replace("-refs]", "-ref]"));
+    run(["test", &file]).ends_with(2).says("1 could not be read");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_no_success() {
+    let (_folder, file) = written("mine.test.yaml", CASES);
+    let said = "error: no case has `another` in its name";
+    assert!(run(["test", &file, "--filter", "another"]).ends_with(2).err.contains(said));
 }
 
 #[test]

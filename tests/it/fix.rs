@@ -128,3 +128,20 @@ fn a_grants_file_that_cannot_be_read_is_left_alone() {
     run(["fix", "--write", copy.path().to_str().unwrap()]).ends_with(2);
     assert_eq!(fs::read(&grants).unwrap(), b"\xff\xfd not text");
 }
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_line() {
+    let folder = TempDir::new().unwrap();
+    let written = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let broken = written("broken.yaml", "apiVersion: v1\nkind: b: [");
+    let policy =
+        written("policy.yaml", "apiVersion: v1\nkind: GuardPolicy\nmetadata: { name: a }\nspec: { rul: {} }\n");
+    let ran = run(["fix", "--policies", &policy, &broken]).ends_with(2);
+    assert!(ran.err.contains(&format!("error: {broken}:2: ")), "{}", ran.err);
+    let line = ran.err.lines().find(|line| line.starts_with(&format!("error: {policy}:"))).unwrap();
+    assert!(line.contains(".yaml:1: ") || line.contains(".yaml:4: "), "{line}");
+}

@@ -4,15 +4,12 @@ use portcullis::{
     engine::{
         kinds,
         policy::shipped,
+        snapshot::Snapshot,
         subject::ObjectKey,
         view::{View, control_plane::ControlPlane},
         yaml::{self, Dialect},
     },
-    webhook::{
-        Door,
-        admit::{self, Snapshot},
-        wire,
-    },
+    webhook::{Door, admit, wire},
 };
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
@@ -139,7 +136,7 @@ proptest! {
             let bytes = serde_json::to_vec(&review).unwrap();
             let review = wire::read(&bytes).unwrap();
             for door in Door::ALL {
-                let Ok(answer) = admit::answer(&snapshot, door, &review, jiff::Timestamp::UNIX_EPOCH) else { continue };
+                let Ok(answer) = admit::answer(&snapshot, None, door, &review, jiff::Timestamp::UNIX_EPOCH) else { continue };
                 wire::write(&answer, &review);
                 if let Some(patch) = &answer.patch {
                     let patch: json_patch::Patch = serde_json::from_slice(patch).unwrap();

@@ -12,6 +12,8 @@ mod bad_input;
 mod bad_policies;
 mod binary;
 mod cli;
+#[cfg(feature = "server")]
+mod deploy;
 mod fix;
 #[cfg(feature = "server")]
 mod hostile;

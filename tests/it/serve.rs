@@ -133,6 +133,19 @@ async fn a_broken_file_keeps_the_last_good_state_and_a_good_one_is_taken_over() 
 }
 
 #[tokio::test]
+async fn what_could_not_be_read_is_read_again_although_nothing_seems_to_have_changed() {
+    let served = Served::start();
+    let file = served.folder.path().join("world/late.yaml");
+    fs::write(&file, "kind: [").unwrap();
+    served.wait_for_ready("manifests: degraded");
+    let written = fs::metadata(&file).unwrap().modified().unwrap();
+    // As long and as old as before.
+    fs::write(&file, "kind: A").unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
+    served.wait_for_ready("manifests: ready");
+}
+
+#[tokio::test]
 async fn sigterm_drains_and_ends() {
     let mut served = Served::start();
     let mut open = served.connect().await;
@@ -156,7 +169,7 @@ async fn sigterm_drains_and_ends() {
 #[test]
 fn a_folder_that_cannot_be_read_is_no_state_to_start_with() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("broken.yaml"), "kind: [").unwrap();
+    fs::write(folder.path().join("broken.yaml"), "apiVersion: v1\nkind: b: [").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--manifests"])
         .arg(folder.path())
@@ -164,5 +177,5 @@ fn a_folder_that_cannot_be_read_is_no_state_to_start_with() {
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("broken.yaml"), "{said}");
+    assert!(said.contains("broken.yaml:2: "), "{said}");
 }

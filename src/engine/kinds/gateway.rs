@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::engine::{
     kinds::meta::{Meta, lenient},
+    name::Name,
     selector::Labels,
 };
 
@@ -19,7 +20,7 @@ pub enum Controller {
 /// The lean form of a Gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gateway {
-    pub class: Box<str>,
+    pub class: Name,
     pub labels: Labels,
     pub listeners: Box<[Listener]>,
 }
@@ -29,11 +30,11 @@ pub struct Gateway {
 #[serde(default)]
 pub struct Listener {
     #[serde(deserialize_with = "lenient")]
-    pub name: Box<str>,
+    pub name: Name,
     #[serde(deserialize_with = "lenient")]
     pub port: i64,
     #[serde(deserialize_with = "lenient")]
-    pub protocol: Box<str>,
+    pub protocol: Name,
 }
 
 /// The lean form of a GatewayClass.
@@ -46,7 +47,7 @@ pub struct GatewayClass {
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
     #[serde(deserialize_with = "lenient")]
-    gateway_class_name: Box<str>,
+    gateway_class_name: Name,
     #[serde(deserialize_with = "lenient")]
     listeners: Vec<Listener>,
 }
@@ -54,20 +55,20 @@ struct Spec {
 // === impl Gateway ===
 
 impl Gateway {
-    pub fn read(meta: &Meta, object: &Value) -> Self {
+    pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let spec = object.get("spec").and_then(|spec| Spec::deserialize(spec).ok()).unwrap_or_default();
-        Self { class: spec.gateway_class_name, labels: meta.labels.clone(), listeners: spec.listeners.into() }
+        Self { class: spec.gateway_class_name, labels: meta.labels(), listeners: spec.listeners.into() }
     }
 
     pub fn listener(&self, name: &str) -> Option<&Listener> {
-        self.listeners.iter().find(|listener| &*listener.name == name)
+        self.listeners.iter().find(|listener| listener.name == name)
     }
 }
 
 // === impl GatewayClass ===
 
 impl GatewayClass {
-    pub fn read(_meta: &Meta, object: &Value) -> Self {
+    pub fn read(object: &Value) -> Self {
         let name = object.pointer("/spec/controllerName").and_then(Value::as_str).unwrap_or_default();
         Self { controller: Controller::named(name) }
     }

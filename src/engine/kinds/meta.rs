@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::engine::selector::{LabelSelector, Labels};
 
@@ -16,21 +17,9 @@ pub const ALLOW_DISRUPTION: &str = "portcullis.dev/allow-disruption";
 /// The label on every object that Portcullis makes.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "portcullis");
 
-/// The lean form of `metadata`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Meta {
-    #[serde(deserialize_with = "lenient")]
-    pub name: String,
-    #[serde(deserialize_with = "lenient")]
-    pub namespace: String,
-    #[serde(deserialize_with = "strings")]
-    pub labels: Labels,
-    #[serde(deserialize_with = "strings")]
-    pub annotations: Labels,
-    #[serde(deserialize_with = "lenient")]
-    pub creation_timestamp: Option<Timestamp>,
-}
+/// What is read of `metadata`. A value of another type is no value: one odd field must not hide an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta<'a>(Option<&'a Value>);
 
 /// Whom an object may be referred to by, as its owner says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,20 +27,54 @@ pub enum Sharing {
     #[default]
     NotShared,
     WithAll,
-    With(LabelSelector),
+    With(Box<LabelSelector>),
+}
+
+// === impl Meta ===
+
+impl<'a> Meta<'a> {
+    pub fn of(object: &'a Value) -> Self {
+        Self(object.get("metadata"))
+    }
+
+    pub fn name(self) -> &'a str {
+        self.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn label(self, key: &str) -> Option<&'a str> {
+        self.get("labels")?.get(key)?.as_str()
+    }
+
+    pub fn annotation(self, key: &str) -> Option<&'a str> {
+        self.get("annotations")?.get(key)?.as_str()
+    }
+
+    /// The labels that are strings: one that is not (the API server refuses it) must not hide the others.
+    pub fn labels(self) -> Labels {
+        let labels = self.get("labels").and_then(Value::as_object).into_iter().flatten();
+        labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
+    pub fn created(self) -> Option<Timestamp> {
+        self.get("creationTimestamp")?.as_str()?.parse().ok()
+    }
+
+    fn get(self, field: &str) -> Option<&'a Value> {
+        self.0?.get(field)
+    }
 }
 
 // === impl Sharing ===
 
 impl Sharing {
-    pub fn of(meta: &Meta) -> Self {
-        if meta.labels.get(SHARED).map(String::as_str) != Some("true") {
+    pub fn of(meta: &Meta<'_>) -> Self {
+        if meta.label(SHARED) != Some("true") {
             return Self::NotShared;
         }
-        match meta.annotations.get(SHARED_WITH) {
+        match meta.annotation(SHARED_WITH) {
             None => Self::WithAll,
             // INVARIANT: a selector that cannot be read shares with nobody.
-            Some(text) => LabelSelector::parse(text).map_or(Self::NotShared, Self::With),
+            Some(text) => LabelSelector::parse(text).map_or(Self::NotShared, |selector| Self::With(selector.into())),
         }
     }
 
@@ -81,14 +104,4 @@ where
         Maybe::Value(value) => value,
         Maybe::Other(_) => T::default(),
     })
-}
-
-/// The entries that are strings: one that is not (the API server refuses it) must not hide the others.
-fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
-    let entries: serde_json::Map<String, serde_json::Value> = lenient(deserializer)?;
-    let strings = entries.into_iter().filter_map(|(key, value)| match value {
-        serde_json::Value::String(value) => Some((key, value)),
-        _ => None,
-    });
-    Ok(strings.collect())
 }

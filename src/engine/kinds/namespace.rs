@@ -16,10 +16,10 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    pub fn read(meta: &Meta, _object: &Value) -> Self {
-        let mut labels = meta.labels.clone();
+    pub fn read(meta: &Meta<'_>) -> Self {
+        let mut labels = meta.labels();
         // Set by the API server on every Namespace, so it counts in files too.
-        labels.insert("kubernetes.io/metadata.name".to_owned(), meta.name.clone());
+        labels.insert("kubernetes.io/metadata.name".to_owned(), meta.name().to_owned());
         Self { labels, sharing: Sharing::of(meta) }
     }
 }

@@ -4,9 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::kinds::{
-    CORE, GATEWAY_API,
-    meta::{MANAGED_BY, Meta, lenient},
+use crate::engine::{
+    kinds::{
+        CORE, GATEWAY_API,
+        meta::{MANAGED_BY, Meta, lenient},
+    },
+    name::Name,
 };
 
 /// Under this name we apply objects: the field manager that owns what we set.
@@ -26,11 +29,11 @@ pub struct ReferenceGrant {
 #[serde(default)]
 pub struct From {
     #[serde(deserialize_with = "lenient")]
-    pub group: Box<str>,
+    pub group: Name,
     #[serde(deserialize_with = "lenient")]
-    pub kind: Box<str>,
+    pub kind: Name,
     #[serde(deserialize_with = "lenient")]
-    pub namespace: Box<str>,
+    pub namespace: Name,
 }
 
 /// To what references are allowed; without a name, to every object of the kind.
@@ -38,11 +41,11 @@ pub struct From {
 #[serde(default)]
 pub struct To {
     #[serde(deserialize_with = "lenient")]
-    pub group: Box<str>,
+    pub group: Name,
     #[serde(deserialize_with = "lenient")]
-    pub kind: Box<str>,
+    pub kind: Name,
     #[serde(deserialize_with = "lenient")]
-    pub name: Option<Box<str>>,
+    pub name: Option<Name>,
 }
 
 /// A reference that needs a grant.
@@ -69,16 +72,15 @@ struct Spec {
 // === impl ReferenceGrant ===
 
 impl ReferenceGrant {
-    pub fn read(meta: &Meta, object: &Value) -> Self {
+    pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let spec = object.get("spec").and_then(|spec| Spec::deserialize(spec).ok()).unwrap_or_default();
-        let labelled = meta.labels.get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1);
+        let labelled = meta.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
         Self { from: spec.from.into(), to: spec.to.into(), ours: labelled && only_we_own_spec(object) }
     }
 
     /// A grant as the API server or a file has it.
     pub fn of(object: &Value) -> Self {
-        let meta = object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok()).unwrap_or_default();
-        Self::read(&meta, object)
+        Self::read(&Meta::of(object), object)
     }
 
     /// Whether it allows whatever the other one allows of what lies in this namespace.
@@ -102,15 +104,15 @@ impl ReferenceGrant {
     /// kgateway's `ReferenceAllowed` (pkg/krtcollections/policy.go): exact group, kind and namespace of the source, and
     /// group and kind of the target with its name or none; `core` in a grant is the core group.
     pub fn allows(&self, crossing: &Crossing<'_>) -> bool {
-        let group = |group: &str| if group == "core" { CORE.to_owned() } else { group.to_owned() };
+        let is = |group: &Name, wanted: &str| *group == wanted || (*group == "core" && wanted == CORE);
         let from = self.from.iter().any(|from| {
-            group(&from.group) == crossing.from_group
-                && &*from.kind == crossing.from_kind
-                && &*from.namespace == crossing.from_namespace
+            is(&from.group, crossing.from_group)
+                && from.kind == crossing.from_kind
+                && from.namespace == crossing.from_namespace
         });
         from && self.to.iter().any(|to| {
-            group(&to.group) == crossing.to_group
-                && &*to.kind == crossing.to_kind
+            is(&to.group, crossing.to_group)
+                && to.kind == crossing.to_kind
                 && to.name.as_deref().is_none_or(|name| name.is_empty() || name == crossing.to_name)
         })
     }

@@ -5,14 +5,22 @@
 pub mod agentgateway;
 pub mod kgateway;
 pub mod krakend;
+mod walk;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::engine::{
-    kinds::{AGENTGATEWAY, CORE, KGATEWAY, meta::Meta},
+    kinds::{AGENTGATEWAY, CORE, GATEWAY_API, KGATEWAY, meta::Meta},
+    name::Name,
     node::{Node, Path, Segment},
-    selector::{LabelSelector, Labels},
+    selector::Labels,
 };
 
 /// The kinds that refer to a collector by a backendRef.
@@ -29,28 +37,32 @@ pub struct Telemetry {
     pub kind: TelemetryKind,
     /// Older objects win; without a time (not stored yet, or a file) the age is not known.
     pub created: Option<Timestamp>,
-    pub targets: Vec<Target>,
-    pub references: Vec<Reference>,
+    pub targets: Box<[Target]>,
+    pub references: Box<[Reference]>,
     /// Which signals it sets, and for which listeners.
-    pub settings: Vec<Setting>,
+    pub settings: Box<[Setting]>,
     /// It sets telemetry, and some of its access log entries are wrong in themselves.
     pub bad_sinks: bool,
 }
 
+/// Where in a subject something stands. The view keeps no paths: findings are about the subject alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubjectPath(Option<Box<Path>>);
+
 /// What a telemetry object wants to attach to: an entry of `targetRefs` or `targetSelectors`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    pub path: Path,
-    pub group: Box<str>,
-    pub kind: Box<str>,
+    pub path: SubjectPath,
+    pub group: Name,
+    pub kind: Name,
     pub by: TargetBy,
     pub section: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetBy {
-    Name(Box<str>),
-    Labels(Labels),
+    Name(Name),
+    Labels(Box<Labels>),
 }
 
 /// A telemetry signal of a gateway.
@@ -75,28 +87,29 @@ pub enum Listeners {
 pub struct Setting {
     pub signal: Signal,
     pub listeners: Listeners,
-    pub path: Path,
+    pub path: SubjectPath,
 }
 
 /// A reference to a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// Of the `backendRef`.
-    pub path: Path,
+    pub path: SubjectPath,
     pub signal: Signal,
     /// Whether data is sent as gRPC; not so for a path named `httpService`, or agentgateway's `protocol: HTTP`.
     pub grpc: bool,
-    pub backend: BackendRef,
+    /// Shared by all references that say the same.
+    pub backend: Arc<BackendRef>,
 }
 
 /// Gateway API's BackendRef with its defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendRef {
-    pub group: Box<str>,
-    pub kind: Box<str>,
+    pub group: Name,
+    pub kind: Name,
     /// None means the telemetry object's own.
-    pub namespace: Option<Box<str>>,
-    pub name: Box<str>,
+    pub namespace: Option<Name>,
+    pub name: Name,
     pub port: Option<i64>,
 }
 
@@ -145,23 +158,69 @@ impl TelemetryKind {
 // === impl Telemetry ===
 
 impl Telemetry {
-    pub fn read(kind: TelemetryKind, meta: &Meta, object: &Value) -> Self {
+    pub fn read(kind: TelemetryKind, object: &Value) -> Self {
         let spec = Node::root(object).get("spec");
-        let ((references, settings), bad_sinks) = match kind {
-            TelemetryKind::AgentgatewayPolicy => (agentgateway::read(&spec), false),
-            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => {
-                (kgateway::read(kind, &spec), kgateway::has_bad_sinks(kind, &spec))
-            }
+        let (references, settings, bad_sinks) = match kind {
+            TelemetryKind::AgentgatewayPolicy => agentgateway::read(&spec),
+            TelemetryKind::HttpListenerPolicy | TelemetryKind::ListenerPolicy => kgateway::read(kind, &spec),
         };
         let targets = targets(kind, &spec);
-        Self { kind, created: meta.creation_timestamp, targets, references, settings, bad_sinks }
+        Self {
+            kind,
+            created: Meta::of(object).created(),
+            targets,
+            references: references.into(),
+            settings: settings.into(),
+            bad_sinks,
+        }
     }
-}
 
-impl Telemetry {
+    /// What others ask of it: to whom it refers, in order, and what it sets, each once, and not where that stands.
+    #[must_use]
+    pub fn for_view(mut self) -> Self {
+        let references: BTreeMap<Arc<BackendRef>, Reference> = self
+            .references
+            .into_iter()
+            .map(|reference| (Arc::clone(&reference.backend), Reference { path: SubjectPath::default(), ..reference }))
+            .collect();
+        let settings: BTreeSet<(Signal, Listeners)> =
+            self.settings.iter().map(|setting| (setting.signal, setting.listeners)).collect();
+        let settings = settings.into_iter();
+        for target in &mut self.targets {
+            target.path = SubjectPath::default();
+        }
+        self.references = references.into_values().collect();
+        self.settings =
+            settings.map(|(signal, listeners)| Setting { signal, listeners, path: SubjectPath::default() }).collect();
+        self
+    }
+
     /// Whether it says anything about telemetry at all.
     pub fn sets_telemetry(&self) -> bool {
         !self.settings.is_empty() || !self.references.is_empty()
+    }
+}
+
+// === impl SubjectPath ===
+
+impl SubjectPath {
+    pub fn to_path(&self) -> Path {
+        (**self).clone()
+    }
+}
+
+impl Deref for SubjectPath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        static ROOT: Path = Path::root();
+        self.0.as_deref().unwrap_or(&ROOT)
+    }
+}
+
+impl From<Path> for SubjectPath {
+    fn from(path: Path) -> Self {
+        Self(Some(Box::new(path)))
     }
 }
 
@@ -170,7 +229,7 @@ impl Telemetry {
 impl Target {
     /// The only kind that gateway telemetry attaches to.
     pub fn is_gateway(&self) -> bool {
-        &*self.group == crate::engine::kinds::GATEWAY_API && &*self.kind == "Gateway"
+        self.group == GATEWAY_API && self.kind == "Gateway"
     }
 }
 
@@ -178,15 +237,14 @@ impl Target {
 
 impl BackendRef {
     /// With the defaults that the API server fills in: group `""`, kind `Service`. None without a name.
-    pub fn read(node: &Node<'_>) -> Option<Self> {
-        let text = |key: &str, default: &str| node.get(key).as_str().unwrap_or(default).into();
-        let name = node.get("name").as_str().filter(|name| !name.is_empty())?;
+    fn read(reference: &Value) -> Option<Self> {
+        let text = |key: &str| reference.get(key).and_then(Value::as_str);
         Some(Self {
-            group: text("group", CORE),
-            kind: text("kind", "Service"),
-            namespace: node.get("namespace").as_str().filter(|namespace| !namespace.is_empty()).map(Into::into),
-            name: name.into(),
-            port: node.get("port").as_i64(),
+            name: text("name").filter(|name| !name.is_empty())?.into(),
+            group: Name::word(text("group").unwrap_or(CORE)),
+            kind: Name::word(text("kind").unwrap_or("Service")),
+            namespace: text("namespace").filter(|namespace| !namespace.is_empty()).map(Into::into),
+            port: reference.get("port").and_then(Value::as_i64),
         })
     }
 
@@ -195,7 +253,7 @@ impl BackendRef {
     }
 
     pub fn is_service(&self) -> bool {
-        &*self.group == CORE && &*self.kind == "Service"
+        self.group == CORE && self.kind == "Service"
     }
 }
 
@@ -222,44 +280,31 @@ impl Signal {
     }
 }
 
-/// Every `backendRef` mapping below `node`, with its path.
-fn walk<'a>(node: &Node<'a>, found: &mut Vec<Node<'a>>) {
-    for (key, child) in node.entries() {
-        if key == "backendRef" {
-            found.push(child);
-        } else {
-            walk(&child, found);
-        }
-    }
-    for item in node.items() {
-        walk(&item, found);
-    }
-}
-
-fn targets(kind: TelemetryKind, spec: &Node<'_>) -> Vec<Target> {
+fn targets(kind: TelemetryKind, spec: &Node<'_>) -> Box<[Target]> {
+    let text = |node: &Node<'_>, key: &str| -> Name {
+        node.value().and_then(|target| target.get(key)).and_then(Value::as_str).map(Name::word).unwrap_or_default()
+    };
     let target = |node: &Node<'_>, by: TargetBy| Target {
-        path: node.path().clone(),
-        group: node.get("group").text().into(),
-        kind: node.get("kind").text().into(),
+        path: node.path().clone().into(),
+        group: text(node, "group"),
+        kind: text(node, "kind"),
         by,
         // HTTPListenerPolicy has no `sectionName`: the API server drops it, and the whole Gateway is meant.
-        section: node
-            .get("sectionName")
-            .as_str()
+        section: Some(text(node, "sectionName"))
             .filter(|section| !section.is_empty() && kind != TelemetryKind::HttpListenerPolicy)
-            .map(Into::into),
+            .map(|section| section.as_str().into()),
     };
     let refs = spec.get("targetRefs");
-    let by_name = refs.items().map(|node| target(&node, TargetBy::Name(node.get("name").text().into())));
+    let by_name = refs.items().map(|node| target(&node, TargetBy::Name(text(&node, "name"))));
     let selectors = spec.get("targetSelectors");
     let by_labels = selectors.items().map(|node| {
         let labels = node.get("matchLabels").entries().map(|(key, value)| (key.to_owned(), value.text().to_owned()));
-        target(&node, TargetBy::Labels(labels.collect()))
+        target(&node, TargetBy::Labels(Box::new(labels.collect())))
     });
     by_name.chain(by_labels).collect()
 }
 
 /// A selector of labels alone, for matching Gateways.
 pub fn labels_match(wanted: &Labels, labels: &Labels) -> bool {
-    LabelSelector { match_labels: wanted.clone(), match_expressions: Vec::new() }.matches(labels)
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

@@ -16,6 +16,10 @@ pub struct GuardPolicy {
     pub kind: String,
     pub metadata: Metadata,
     pub spec: GuardPolicySpec,
+    /// What Portcullis says of a policy that is stored in a cluster. It is nothing that a policy asks for.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    pub status: serde::de::IgnoredAny,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,59 +27,73 @@ pub struct Metadata {
     pub name: String,
 }
 
-/// What a GuardPolicy asks for.
+// The doc comments from here on are what `kubectl explain guardpolicy` prints: they are written for users.
+
+/// What this policy asks for: which objects are judged, by which rule, and what follows.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GuardPolicySpec {
-    /// What it is for, in a sentence.
+    /// What the policy is for, in a sentence.
     #[serde(default)]
     pub description: String,
+    /// Which objects are judged, as in a ValidatingAdmissionPolicy.
     pub match_constraints: MatchConstraints,
-    /// CEL conditions; reserved: this version takes none.
+    /// Conditions in CEL. Reserved: this version takes none.
     #[serde(default)]
     pub match_conditions: Vec<serde_json::Value>,
-    /// What errors lead to.
+    /// What follows from errors. Warnings and notes never deny anything.
     #[serde(default)]
     pub action: Action,
-    /// What becomes of remedies.
+    /// What becomes of remedies: edits of the object, and objects that must exist elsewhere.
     #[serde(default)]
     pub remedy: RemedyMode,
-    /// What happens if the policy cannot be judged at all.
+    /// What the API server does with a request while the policy cannot be judged at all: Portcullis is down, or a rule
+    /// failed.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
-    /// Raises or lowers codes of the rule.
+    /// Raises or lowers single codes of the rule, or turns them off.
     #[serde(default)]
     pub levels: Vec<LevelOverride>,
-    /// The built-in rule and its parameters.
+    /// The built-in rule that judges, with its parameters. Exactly one.
     #[serde(default)]
     pub rule: Option<RuleSpec>,
-    /// CEL validations; reserved: this version takes none.
+    /// Validations in CEL, in place of `rule`. Reserved: this version takes none.
     #[serde(default)]
     pub validations: Vec<serde_json::Value>,
-    /// CEL mutations; reserved: this version takes none.
+    /// Mutations in CEL, in place of `rule`. Reserved: this version takes none.
     #[serde(default)]
     pub mutations: Vec<serde_json::Value>,
 }
 
-/// Which subjects are selected.
+/// Which objects are judged.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MatchConstraints {
+    /// Which resources and operations are judged: a request that any of these matches. Groups and resources are named,
+    /// never `*`.
     pub resource_rules: Vec<ResourceRuleSpec>,
+    /// Which of those are not judged after all: a request that any of these matches.
     #[serde(default)]
     pub exclude_resource_rules: Vec<ResourceRuleSpec>,
+    /// Only objects in namespaces with these labels, and Namespaces that have them. Empty selects every namespace.
     #[serde(default)]
     pub namespace_selector: LabelSelector,
+    /// Only objects with these labels, before or after the change. Empty selects every object.
     #[serde(default)]
     pub object_selector: LabelSelector,
 }
 
+/// Resources and what is done to them. All four lists must match.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourceRuleSpec {
+    /// API groups by name, `""` for the core group. `*` is refused: every write to the cluster would wait for us.
     pub api_groups: Vec<String>,
+    /// API versions, or `*` for all of them.
     pub api_versions: Vec<String>,
+    /// Resources by their plural, as in `listenerpolicies`. `*` is refused.
     pub resources: Vec<String>,
+    /// Operations: CREATE, UPDATE, DELETE, or `*` for all of them.
     pub operations: Vec<OperationSpec>,
 }
 
@@ -92,31 +110,40 @@ pub enum OperationSpec {
 /// What errors lead to. Ordered by strictness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Action {
-    /// Recorded only.
+    /// errors are recorded in the audit log and metrics, and nobody is told
     Audit,
+    /// the object is stored, and who stores it is warned
     #[default]
     Warn,
+    /// the object is refused
     Deny,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RemedyMode {
+    /// edits are made before the object is stored, and objects that must exist elsewhere are made where their owner agreed
     Apply,
+    /// nothing is changed; the findings say what would help
     #[default]
     Suggest,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FailurePolicy {
+    /// the request is refused; only for telemetry kinds, as everything else must stay writable
     Fail,
+    /// the request is let through unjudged
     #[default]
     Ignore,
 }
 
+/// Another level for one code.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LevelOverride {
+    /// A code such as `backend-refs/not-http2`; `portcullis explain` lists them. A code that is not known does nothing.
     pub code: String,
+    /// The level that its findings have under this policy; `off` drops them.
     pub level: OverrideLevel,
 }
 
@@ -133,12 +160,23 @@ pub enum OverrideLevel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum RuleSpec {
+    /// Every reference of a telemetry object to its collector resolves, to a port that takes what is sent there. Takes no
+    /// parameters.
     BackendRefs(NoParameters),
+    /// Every reference into another namespace is allowed there by a ReferenceGrant. The remedy makes the grant, where the
+    /// target is labelled `portcullis.dev/shared: "true"`. Takes no parameters.
     ReferenceGrants(NoParameters),
+    /// Telemetry objects attach to Gateways that exist, and say something that takes effect. Takes no parameters.
     ListenerPolicies(NoParameters),
+    /// Nobody takes away a Service, port, ReferenceGrant, Backend or Namespace that a stored telemetry object needs.
     InUse(InUse),
+    /// Gateway pods carry the `prometheus.io/*` annotations by which their metrics are found. The remedy adds those that are
+    /// absent. Takes no parameters.
     ScrapeAnnotations(NoParameters),
+    /// No collector prints its data with the `debug` or `logging` exporter. The remedy takes them out of the configuration.
     DebugExporters(DebugExporters),
+    /// Telemetry objects in files hold no fields that the API server would drop silently. It judges files only. Takes no
+    /// parameters.
     UnknownFields(NoParameters),
 }
 

@@ -1,6 +1,7 @@
 //! Every telemetry `backendRef` leads to a collector that exists and can be spoken to.
 
 mod codes;
+mod port;
 
 use crate::engine::{
     finding::Finding,
@@ -56,12 +57,15 @@ pub fn telemetry_of<'a>(judge: &Judge<'a>) -> Option<(TelemetryKind, &'a Telemet
 }
 
 fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Blast, suggests: bool) -> Vec<Finding> {
+    if let Some(finding) = port::impossible(judge, reference) {
+        return vec![finding];
+    }
     let own = judge.subject.key.namespace.as_str();
     let backend = &reference.backend;
     let path = &reference.path;
     let target = format!("{} `{}/{}`", backend.kind, backend.namespace_or(own), backend.name);
     let finding = |code, at: &str, message: String| {
-        let path = if at.is_empty() { path.clone() } else { path.key(at) };
+        let path = if at.is_empty() { path.to_path() } else { path.key(at) };
         Finding::new(code, path, message)
     };
     let said = match resolve::backend(kind, own, backend, judge.lens) {
@@ -74,15 +78,17 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
                     .help("give its manifest too, or say `--closed-world` if everything there is is given"),
             ];
         }
-        Backend::UnknownKind => unknown_kind(kind, reference, own),
+        Backend::UnknownKind => unknown_kind(kind, reference, own).in_itself(),
         Backend::PortOnBackend => finding(
             &PORT_ON_BACKEND,
             "port",
             format!("{target} defines its own port, and a reference to it must not name one"),
         )
-        .help("remove `port`"),
+        .help("remove `port`")
+        .in_itself(),
         Backend::NoPort => finding(&NO_PORT, "", format!("the reference to {target} names no port"))
-            .help("add `port`, usually `port: 4317` for OTLP over gRPC"),
+            .help("add `port`, usually `port: 4317` for OTLP over gRPC")
+            .in_itself(),
         Backend::NotDiscovered => finding(
             &NOT_DISCOVERED,
             "namespace",
@@ -111,7 +117,7 @@ fn one(judge: &Judge<'_>, kind: TelemetryKind, reference: &Reference, blast: &Bl
 
 fn unknown_kind(kind: TelemetryKind, reference: &Reference, own: &str) -> Finding {
     let backend = &reference.backend;
-    let path = reference.path.clone();
+    let path = reference.path.to_path();
     let place = format!("{}/{}", backend.namespace_or(own), backend.name);
     if &*backend.group == "core" {
         return Finding::new(
@@ -151,7 +157,8 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool
             path,
             format!("`{}` is a host name, not the name of a Service", backend.name),
         )
-        .help(format!("write `name: {first}`, and the namespace as `namespace`"));
+        .help(format!("write `name: {first}`, and the namespace as `namespace`"))
+        .in_itself();
     }
     let finding = Finding::new(&NOT_FOUND, path, format!("{target} does not exist"));
     if !backend.is_service() {
@@ -159,10 +166,10 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool
     }
     let here: Vec<_> = judge.lens.service_names(namespace).filter(|_| suggests).collect();
     let guarded = |name: &str| {
-        let sharing = here.iter().find(|(key, _)| key.name == name).map(|(_, service)| &service.sharing);
+        let sharing = here.iter().find(|(known, _)| *known == name).map(|(_, service)| &service.sharing);
         is_guarded(judge, backend, sharing.unwrap_or(&Sharing::NotShared))
     };
-    if let Some(name) = suggest::closest(&backend.name, here.iter().map(|(key, _)| key.name.as_str())) {
+    if let Some(name) = suggest::closest(&backend.name, here.iter().map(|(name, _)| name.as_str())) {
         let guarded = guarded(name);
         return finding
             .details(format!("did you mean `{name}`?"), guarded)
@@ -188,7 +195,7 @@ fn flaws(
     let mut say = |code, message: String, help: &str| {
         found.push(Finding::new(code, reference.path.key("port"), message).help(help));
     };
-    if service.external_name.is_some() {
+    if service.is_external {
         say(
             &EXTERNAL_NAME,
             format!("{target} is an ExternalName, which has no endpoints for the gateway: no {signal} arrive"),
@@ -196,7 +203,7 @@ fn flaws(
         );
         return found;
     }
-    if port.is_udp() {
+    if port.is_udp {
         say(
             &UDP,
             format!("port {} of {target} is UDP, and OTLP is sent over TCP: no {signal} arrive", port.port),
@@ -204,7 +211,7 @@ fn flaws(
         );
         return found;
     }
-    if reference.grpc && port.port == OTLP_HTTP {
+    if reference.grpc && i64::from(port.port) == OTLP_HTTP {
         let finding = Finding::new(
             &OTLP_HTTP_PORT,
             reference.path.key("port"),
@@ -220,10 +227,10 @@ fn flaws(
         return found;
     }
     if reference.grpc && kind.is_kgateway() && !port.is_http2(judge.lens.control_plane().kgateway.minor) {
-        let declared = match (&port.app_protocol, &port.name) {
-            (Some(protocol), _) => format!("it has `appProtocol: {protocol}`"),
-            (None, Some(name)) => format!("it has no `appProtocol`, and its name is `{name}`"),
-            (None, None) => "it has neither `appProtocol` nor a name".to_owned(),
+        let declared = match (&*port.app_protocol, &*port.name) {
+            ("", "") => "it has neither `appProtocol` nor a name".to_owned(),
+            ("", name) => format!("it has no `appProtocol`, and its name is `{name}`"),
+            (protocol, _) => format!("it has `appProtocol: {protocol}`"),
         };
         found.push(
             Finding::new(

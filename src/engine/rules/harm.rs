@@ -1,13 +1,14 @@
 //! How bad an error in a telemetry object is: the same mistake is an outage on kgateway's Gateways and a silence elsewhere.
 
 use crate::engine::{
-    finding::{Finding, Level},
+    finding::{Finding, Level, Rests},
     resolve::Blast,
     subject::ObjectKey,
 };
 
-/// Gives a finding the level that its consequence deserves, and says the consequence.
-pub fn with_harm(finding: Finding, blast: &Blast) -> Finding {
+/// Gives a finding the level that its consequence deserves, and says the consequence. Both were looked up.
+pub fn with_harm(mut finding: Finding, blast: &Blast) -> Finding {
+    finding.rests = finding.rests.max(Rests::Harm);
     match blast {
         Blast::Gateways(gateways) => gateways.iter().fold(finding, |finding, gateway| {
             finding.related(gateway.clone(), "every route of it would answer HTTP 500")

@@ -103,7 +103,7 @@ fn taken_away(judge: &Judge<'_>, before: &View) -> (View, Referrers) {
     let key = &subject.key;
     let deletes = subject.operation() == Operation::Delete;
     let owned = |rows: Vec<crate::engine::view::lens::Row<'_, Telemetry>>| -> Referrers {
-        rows.into_iter().map(|(key, telemetry)| (key.clone(), (**telemetry).clone())).collect()
+        rows.into_iter().map(|(key, telemetry)| (key.clone(), telemetry.clone())).collect()
     };
     let lens = Lens::new(before);
     let (after, referrers) = match key.kind.as_str() {

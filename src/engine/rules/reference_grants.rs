@@ -57,11 +57,15 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
     let blast = resolve::blast(telemetry, own, judge.lens);
     let mut found: Vec<Finding> = Vec::new();
     for reference in &telemetry.references {
+        let granted = resolve::grant(kind, own, &reference.backend, judge.lens);
+        if matches!(granted, Grant::NotNeeded | Grant::Given) {
+            continue;
+        }
         let crossing = resolve::crossing(kind, own, &reference.backend);
         let from = format!("{} in namespace `{own}`", kind.with_article());
         let to = format!("{} `{}/{}`", crossing.to_kind, crossing.to_namespace, crossing.to_name);
         let path = reference.path.key("namespace");
-        match resolve::grant(kind, own, &reference.backend, judge.lens) {
+        match granted {
             Grant::NotNeeded | Grant::Given => {}
             Grant::Missing => {
                 let message = format!(

@@ -1,20 +1,28 @@
 //! The view row by row, for who goes through all of it: look-ups of a rule go through a lens.
 
-use crate::engine::{kinds::telemetry::Telemetry, selector::LabelSelector, subject::ObjectKey, view::View};
+use crate::engine::{
+    kinds::telemetry::{Telemetry, TelemetryKind},
+    selector::LabelSelector,
+    subject::ObjectKey,
+    view::View,
+};
 
 impl View {
     /// A telemetry object that is stored, with the view's own key.
     pub fn telemetry_at(&self, key: &ObjectKey) -> Option<(&ObjectKey, &Telemetry)> {
-        self.telemetry.row(key).map(|(key, telemetry)| (key, &**telemetry))
+        let kind = TelemetryKind::of(&key.group, &key.kind)?;
+        let stored = self.telemetry(kind)?.get(&key.namespace, &key.name)?;
+        Some((&stored.key, &stored.value))
     }
 
     /// Every telemetry object, in no order.
     pub fn every_telemetry(&self) -> impl Iterator<Item = (&ObjectKey, &Telemetry)> {
-        self.telemetry.all().map(|(key, telemetry)| (key, &**telemetry))
+        let stored = self.telemetry.iter().flat_map(super::table::Table::all).map(|entry| entry.value);
+        stored.map(|stored| (&stored.key, &stored.value))
     }
 
     /// How many namespaces a selector matches.
     pub fn namespaces_matching(&self, selector: &LabelSelector) -> usize {
-        self.namespaces.all().filter(|(_, namespace)| selector.matches(&namespace.labels)).count()
+        self.namespaces.all().filter(|entry| selector.matches(&entry.value.labels)).count()
     }
 }

@@ -13,7 +13,7 @@ mod walk;
 use serde_json::Value;
 
 use self::{
-    plan::Plan,
+    plan::{Done, Plan},
     splice::Splice,
     walk::{Strategy, Walk},
 };
@@ -48,9 +48,15 @@ pub fn apply(text: &str, changes: &[Change], dialect: Dialect) -> Result<String,
     apply_plan(text, &plan, dialect, limits::EMBEDDED_DEPTH).map(|edited| edited.text)
 }
 
-/// What the changes make of a value: the meaning that [`apply`] keeps to. On an error the value is changed in part.
-pub fn apply_to_value(value: &mut Value, changes: &[Change]) -> Result<(), CannotEdit> {
-    Plan::of(changes)?.apply(value, limits::EMBEDDED_DEPTH)
+/// What the changes make of a value: the meaning that [`apply`] keeps to. The operations (RFC 6902) that were done are
+/// given back, none where nothing changes; on an error the value is changed in part.
+pub fn apply_to_value<'c>(
+    value: &mut Value,
+    changes: impl IntoIterator<Item = &'c Change>,
+) -> Result<Vec<Value>, CannotEdit> {
+    let mut done = Done::default();
+    Plan::of(changes)?.apply(value, limits::EMBEDDED_DEPTH, &mut done)?;
+    Ok(done.operations)
 }
 
 /// `embedded` is how many levels of YAML in strings may still be entered.
@@ -59,7 +65,7 @@ fn apply_plan(text: &str, plan: &Plan, dialect: Dialect, embedded: usize) -> Res
     let tree = tree::parse(text).map_err(unread)?;
     let before = tree.value(dialect).map_err(unread)?;
     let mut wanted = before.clone();
-    plan.apply(&mut wanted, embedded)?;
+    plan.apply(&mut wanted, embedded, &mut Done::default())?;
     if same(&before, &wanted) {
         return Ok(Edited { text: text.to_owned(), splices: Vec::new() });
     }

@@ -23,6 +23,16 @@ pub struct Answer {
     pub patch: Option<Vec<u8>>,
     /// Names are unqualified: the API server puts the webhook's in front.
     pub audit: BTreeMap<String, String>,
+    /// What is counted of it; not sent.
+    pub tally: Vec<Tally>,
+}
+
+/// A finding of a policy, and what followed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tally {
+    pub policy: String,
+    pub code: String,
+    pub consequence: &'static str,
 }
 
 /// One reason for a denial.
@@ -108,6 +118,14 @@ pub fn write(answer: &Answer, review: &Review<'_>) -> Vec<u8> {
     });
     // Strings and numbers always serialize; an empty body would be a failed call, never an allowed one.
     written.unwrap_or_default()
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub fn new(policy: &str, code: &str, consequence: &'static str) -> Self {
+        Self { policy: policy.to_owned(), code: code.to_owned(), consequence }
+    }
 }
 
 // === impl Answer ===

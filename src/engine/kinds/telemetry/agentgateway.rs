@@ -1,25 +1,23 @@
 //! AgentgatewayPolicy: telemetry stands under `spec.frontend`; its other references are not ours to judge.
 
 use crate::engine::{
-    kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, walk},
+    kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, walk::references_below},
     node::Node,
 };
 
-pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
+/// As kgateway's; access logs have no sinks here.
+pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>, bool) {
     let frontend = spec.get("frontend");
-    let mut nodes = Vec::new();
-    walk(&frontend, &mut nodes);
-    let references = nodes
-        .iter()
-        .filter_map(|node| {
-            let path = node.path().clone();
+    let references = references_below(&frontend)
+        .into_iter()
+        .filter_map(|(path, value)| {
             let holder = path.split_last().map(|(parent, _)| parent).unwrap_or_default();
             let protocol = frontend_sibling(spec, &holder, "protocol");
             Some(Reference {
                 signal: Signal::of(&path),
                 grpc: protocol != Some("HTTP"),
-                backend: BackendRef::read(node)?,
-                path,
+                backend: BackendRef::read(value)?.into(),
+                path: path.into(),
             })
         })
         .collect();
@@ -27,9 +25,9 @@ pub(super) fn read(spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
         .into_iter()
         .map(|(key, signal)| (frontend.get(key), signal))
         .filter(|(node, _)| node.is_set())
-        .map(|(node, signal)| Setting { signal, listeners: Listeners::Default, path: node.path().clone() })
+        .map(|(node, signal)| Setting { signal, listeners: Listeners::Default, path: node.path().clone().into() })
         .collect();
-    (references, settings)
+    (references, settings, false)
 }
 
 /// The text beside a reference: `protocol` stands next to `backendRef`.

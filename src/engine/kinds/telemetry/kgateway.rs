@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::engine::{
-    kinds::telemetry::{BackendRef, Listeners, Reference, Setting, Signal, TelemetryKind, walk},
-    node::{Node, Path},
+    kinds::telemetry::{
+        BackendRef, Listeners, Reference, Setting, Signal, TelemetryKind,
+        walk::{references_below, refers},
+    },
+    node::{Node, Path, Segment},
 };
 
 /// `httpSettings`, or the spec of an HTTPListenerPolicy: what holds `accessLog` and `tracing`.
@@ -40,17 +45,14 @@ pub fn settings<'a>(kind: TelemetryKind, spec: &Node<'a>) -> Vec<Settings<'a>> {
 
 pub fn access_log<'a>(settings: &Settings<'a>) -> impl Iterator<Item = AccessLogEntry<'a>> + use<'a> {
     settings.node.get("accessLog").items().map(|node| {
-        let has = |key: &str| node.get(key).is_set();
+        let has = |key: &str| node.value().and_then(|entry| entry.get(key)).is_some_and(|sink| !sink.is_null());
         let known = ["fileSink", "grpcService", "openTelemetry", "filter"];
-        let mut references = Vec::new();
-        for (_, child) in node.entries().filter(|(key, _)| !known.contains(key)) {
-            walk(&child, &mut references);
-        }
+        let mut sinks = node.value().and_then(Value::as_object).into_iter().flatten();
         AccessLogEntry {
             file: has("fileSink"),
             grpc: has("grpcService"),
             opentelemetry: has("openTelemetry"),
-            unknown_sink: !references.is_empty(),
+            unknown_sink: sinks.any(|(key, sink)| !known.contains(&key.as_str()) && refers(sink)),
             node,
         }
     })
@@ -90,29 +92,26 @@ impl AccessLogEntry<'_> {
     }
 }
 
-pub(super) fn has_bad_sinks(kind: TelemetryKind, spec: &Node<'_>) -> bool {
-    settings(kind, spec).iter().flat_map(access_log).any(|entry| entry.bad_sink(u32::MAX).is_some())
-}
-
-/// Every reference that kgateway resolves, and every signal that is set.
-pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>) {
-    let mut nodes = Vec::new();
-    walk(spec, &mut nodes);
+/// Every reference that kgateway resolves, every signal that is set, and whether some sink is wrong in itself.
+pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec<Setting>, bool) {
     let all_settings = settings(kind, spec);
     // An `openTelemetry` beside a `grpcService` is never resolved: the only reference that can be bad without harm.
-    let ignored: BTreeSet<Path> = all_settings
-        .iter()
-        .flat_map(access_log)
-        .filter(|entry| entry.grpc && entry.opentelemetry)
-        .map(|entry| entry.node.path().key("openTelemetry"))
-        .collect();
-    let references = nodes
-        .iter()
-        .filter(|node| ignored.is_empty() || !is_within(node.path(), &ignored))
-        .filter_map(|node| {
-            let path = node.path().clone();
-            let grpc = !path.to_string().contains("httpService");
-            Some(Reference { signal: Signal::of(&path), grpc, backend: BackendRef::read(node)?, path })
+    let mut ignored: BTreeSet<Path> = BTreeSet::new();
+    let mut bad_sinks = false;
+    for entry in all_settings.iter().flat_map(access_log) {
+        bad_sinks |= entry.bad_sink(u32::MAX).is_some();
+        if entry.grpc && entry.opentelemetry {
+            ignored.insert(entry.node.path().key("openTelemetry"));
+        }
+    }
+    let references = references_below(spec)
+        .into_iter()
+        .filter(|(path, _)| ignored.is_empty() || !is_within(path, &ignored))
+        .filter_map(|(path, value)| {
+            let http = |segment: &Segment| matches!(segment, Segment::Key(key) if key.contains("httpService"));
+            let grpc = !path.segments().iter().any(http);
+            let backend = BackendRef::read(value)?.into();
+            Some(Reference { signal: Signal::of(&path), grpc, backend, path: path.into() })
         })
         .collect();
     let mut set = Vec::new();
@@ -120,11 +119,11 @@ pub(super) fn read(kind: TelemetryKind, spec: &Node<'_>) -> (Vec<Reference>, Vec
         for (key, signal) in [("accessLog", Signal::AccessLog), ("tracing", Signal::Tracing)] {
             let block = node.get(key);
             if block.is_set() && block.value().and_then(|value| value.as_array()).is_none_or(|list| !list.is_empty()) {
-                set.push(Setting { signal, listeners: *listeners, path: block.path().clone() });
+                set.push(Setting { signal, listeners: *listeners, path: block.path().clone().into() });
             }
         }
     }
-    (references, set)
+    (references, set, bad_sinks)
 }
 
 /// Whether one of these paths leads to it; there may be thousands of both.

@@ -10,6 +10,7 @@ pub(super) static CODES: &[&Code] = &[
     &DOTTED_NAME,
     &PORT_ON_BACKEND,
     &NO_PORT,
+    &BAD_PORT,
     &NOT_DISCOVERED,
     &NOT_HTTP2,
     &OTLP_HTTP_PORT,
@@ -84,6 +85,16 @@ pub(super) static NO_PORT: Code = Code {
     why: "the API server refuses it (`Must have port for Service reference`)",
     fix: "add the port",
     example: "backendRef: { name: otel-collector }",
+};
+
+pub(super) static BAD_PORT: Code = Code {
+    name: "backend-refs/bad-port",
+    level: Level::Error,
+    title: "`port` of a reference is not the number of a port",
+    why: "the definition of the kind has `port` as an integer from 1 to 65535, and the API server refuses anything else, \
+a number in quotes and the name of a port too",
+    fix: "write the number under `spec.ports[].port` of the Service, without quotes",
+    example: "backendRef: { name: otel-collector, port: \"4317\" }",
 };
 
 pub(super) static NOT_DISCOVERED: Code = Code {

@@ -1,6 +1,6 @@
 //! Telemetry objects that get in each other's way, or in their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes::{OVERRIDDEN, PER_PORT_HIDES_DEFAULT, TWO_KINDS};
 use crate::engine::{
@@ -26,7 +26,9 @@ pub(super) fn findings(
         return found;
     }
     let own = &judge.subject.key;
-    for (key, other) in judge.lens.telemetry_in(&own.namespace) {
+    let others: BTreeMap<_, _> =
+        gateways.iter().flat_map(|(key, _)| judge.lens.telemetry_targeting(&own.namespace, &key.name)).collect();
+    for (key, other) in others {
         if key == own || !other.sets_telemetry() || other.kind.is_kgateway() != telemetry.kind.is_kgateway() {
             continue;
         }
@@ -81,7 +83,7 @@ fn overridden(
         } else {
             format!("{} `{}` sets `{what}` on Gateway `{place}` too, and only the older of the two counts: they are not merged", key.kind, key.name)
         };
-        Finding::new(&OVERRIDDEN, setting.path.clone(), message)
+        Finding::new(&OVERRIDDEN, setting.path.to_path(), message)
             .related(key.clone(), format!("sets `{what}` as well"))
             .help("put all of it into one object")
     })
@@ -125,7 +127,7 @@ fn per_port(telemetry: &Telemetry, gateways: &[(&ObjectKey, &Gateway)]) -> Vec<F
                 found.push(
                     Finding::new(
                         &PER_PORT_HIDES_DEFAULT,
-                        default.path.clone(),
+                        default.path.to_path(),
                         format!("`perPort` has an entry for port {port} of Gateway `{}` without `{what}`, and it replaces `default`: that port sends no {}", place(key), default.signal.name()),
                     )
                     .help(format!("repeat `{what}` in the entry for port {port}")),

@@ -116,7 +116,7 @@ fn section_ignored(
 fn other_class(kind: TelemetryKind, target: &Target, gateway: &str, class: &str, controller: Controller) -> Finding {
     let path = match &target.by {
         TargetBy::Name(_) => target.path.key("name"),
-        TargetBy::Labels(_) => target.path.clone(),
+        TargetBy::Labels(_) => target.path.to_path(),
     };
     let finding = Finding::new(
         &OTHER_CLASS,

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{CannotEdit, apply_plan};
-use crate::engine::{finding::Change, limits, node::Segment, yaml::Dialect};
+use crate::engine::{
+    finding::Change,
+    limits,
+    node::{Path, Segment},
+    yaml::Dialect,
+};
 
 /// What shall happen at a path and below it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,10 +28,17 @@ pub(super) enum What {
     Remove,
 }
 
+/// What has been done to a value, as RFC 6902 writes it, and where in it the plan stands.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    at: Path,
+    pub(super) operations: Vec<Value>,
+}
+
 // === impl Plan ===
 
 impl Plan {
-    pub(super) fn of(changes: &[Change]) -> Result<Self, CannotEdit> {
+    pub(super) fn of<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Result<Self, CannotEdit> {
         let mut root = Self::default();
         for change in changes {
             let path = change.path();
@@ -97,54 +109,76 @@ impl Plan {
         }
     }
 
-    pub(super) fn apply(&self, value: &mut Value, embedded: usize) -> Result<(), CannotEdit> {
+    /// On an error the value is changed in part.
+    pub(super) fn apply(&self, value: &mut Value, embedded: usize, done: &mut Done) -> Result<(), CannotEdit> {
         if value.is_null() {
             if let Some(fresh) = self.fresh()? {
-                *value = fresh;
+                done.replaces(value, fresh);
             }
             return Ok(());
         }
         let mut gone = Vec::new();
         for (segment, child) in &self.children {
+            if *segment == Segment::Yaml
+                && let Value::String(text) = &mut *value
+            {
+                let edited = child.edit_string(text, embedded)?.text;
+                done.replaces(value, Value::String(edited));
+                continue;
+            }
+            done.at.push(segment.clone());
             match (segment, &mut *value) {
-                (Segment::Key(key), Value::Object(map)) => child.apply_at_key(map, key, embedded)?,
+                (Segment::Key(key), Value::Object(map)) => child.apply_at_key(map, key, embedded, done)?,
                 (Segment::Index(index), Value::Array(items)) => match (items.get_mut(*index), &child.what) {
                     (Some(_), What::Remove) => gone.push(*index),
-                    (Some(item), What::Set(value)) => *item = value.clone(),
-                    (Some(item), What::Descend) => child.apply(item, embedded)?,
+                    (Some(item), What::Set(value)) => done.replaces(item, value.clone()),
+                    (Some(item), What::Descend) => child.apply(item, embedded, done)?,
                     (None, _) => match child.fresh()? {
-                        Some(fresh) if *index == items.len() => items.push(fresh),
+                        Some(fresh) if *index == items.len() => {
+                            done.adds(&fresh);
+                            items.push(fresh);
+                        }
                         Some(_) => return Err(no_such_index(*index)),
                         None => {}
                     },
                 },
-                (Segment::Yaml, Value::String(text)) => *text = child.edit_string(text, embedded)?.text,
                 _ if child.sets() => {
-                    let found = match segment {
-                        Segment::Key(_) => "mapping",
-                        Segment::Index(_) => "list",
-                        Segment::Yaml => "string",
-                    };
-                    return Err(CannotEdit::because(format!("there is no {found} to write into")));
+                    done.at.pop();
+                    return Err(done.nothing_to_write_into(segment));
                 }
                 _ => {}
             }
+            done.at.pop();
         }
         if let Value::Array(items) = value {
+            // From the end, so that they do not shift each other.
             for index in gone.into_iter().rev() {
                 items.remove(index);
+                done.at.push(Segment::Index(index));
+                done.removes();
+                done.at.pop();
             }
         }
         Ok(())
     }
 
-    fn apply_at_key(&self, map: &mut Map<String, Value>, key: &str, embedded: usize) -> Result<(), CannotEdit> {
+    fn apply_at_key(
+        &self,
+        map: &mut Map<String, Value>,
+        key: &str,
+        embedded: usize,
+        done: &mut Done,
+    ) -> Result<(), CannotEdit> {
         match (map.get_mut(key), &self.what) {
-            (_, What::Remove) => drop(map.remove(key)),
-            (_, What::Set(value)) => drop(map.insert(key.to_owned(), value.clone())),
-            (Some(child), What::Descend) => self.apply(child, embedded)?,
-            (None, What::Descend) => {
+            (Some(_), What::Remove) => {
+                map.remove(key);
+                done.removes();
+            }
+            (Some(child), What::Set(value)) => done.replaces(child, value.clone()),
+            (Some(child), What::Descend) => self.apply(child, embedded, done)?,
+            (None, _) => {
                 if let Some(fresh) = self.fresh()? {
+                    done.adds(&fresh);
                     map.insert(key.to_owned(), fresh);
                 }
             }
@@ -158,6 +192,38 @@ impl Plan {
             return Err(CannotEdit::because("YAML in strings is nested too deep"));
         };
         apply_plan(text, self, Dialect::Collector, embedded)
+    }
+}
+
+// === impl Done ===
+
+impl Done {
+    fn adds(&mut self, value: &Value) {
+        self.operations.push(json!({ "op": "add", "path": self.at.json_pointer(), "value": value }));
+    }
+
+    fn replaces(&mut self, old: &mut Value, new: Value) {
+        if *old != new {
+            self.operations.push(json!({ "op": "replace", "path": self.at.json_pointer(), "value": new }));
+            *old = new;
+        }
+    }
+
+    fn removes(&mut self) {
+        self.operations.push(json!({ "op": "remove", "path": self.at.json_pointer() }));
+    }
+
+    fn nothing_to_write_into(&self, segment: &Segment) -> CannotEdit {
+        let found = match segment {
+            Segment::Key(_) => "mapping",
+            Segment::Index(_) => "list",
+            Segment::Yaml => "string",
+        };
+        CannotEdit::because(if self.at.is_root() {
+            format!("there is no {found} to write into")
+        } else {
+            format!("`{}` is no {found} to write into", self.at)
+        })
     }
 }
 

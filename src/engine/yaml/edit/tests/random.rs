@@ -135,10 +135,11 @@ proptest! {
                 value.map_or_else(|| Change::Remove { path: path.clone() }, |value| Change::Set { path: path.clone(), value })
             })
             .collect();
-        let mut wanted = read;
-        if apply_to_value(&mut wanted, &changes).is_err() {
-            return Ok(());
-        }
+        let mut wanted = read.clone();
+        let Ok(operations) = apply_to_value(&mut wanted, &changes) else { return Ok(()) };
+        let mut patched = read;
+        json_patch::patch(&mut patched, &serde_json::from_value::<json_patch::Patch>(Value::Array(operations.clone())).unwrap()).unwrap();
+        prop_assert_eq!(&patched, &wanted, "{:?}", operations);
         let edited = apply(&text, &changes, Dialect::Collector);
         let edited = edited.unwrap_or_else(|error| panic!("{error}\n--- text\n{text}\n--- changes\n{changes:?}"));
         let got = parse(&edited).unwrap().value(Dialect::Collector).unwrap();

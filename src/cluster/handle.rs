@@ -1,0 +1,118 @@
+//! What the webhook may ask of the cluster while a request waits: read these look-ups again, make these objects.
+//!
+//! Its types are ours: who holds it needs to know nothing of Kubernetes clients.
+#![expect(clippy::disallowed_methods, reason = "edge: what is left of a request's time")]
+
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Instant};
+
+use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::{runtime, task, time};
+
+use crate::{
+    cluster::{
+        api::{Api, ApiError},
+        ensure,
+        metrics::{Confirmed, Metrics},
+    },
+    engine::{
+        limits,
+        subject::ObjectKey,
+        view::{LookUp, View},
+    },
+};
+
+/// The cluster, as the webhook sees it. Its calls block the thread they are made on, and tell the runtime so.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    api: Api,
+    runtime: runtime::Handle,
+    metrics: Arc<Metrics>,
+}
+
+/// What a look-up brought when it was made in the cluster itself.
+enum Read {
+    Object(Option<Value>),
+    List(Vec<(ObjectKey, Value)>),
+}
+
+// === impl Handle ===
+
+impl Handle {
+    pub fn new(api: Api, runtime: runtime::Handle, metrics: Arc<Metrics>) -> Self {
+        Self { api, runtime, metrics }
+    }
+
+    /// The view with what the cluster itself says to these look-ups. What cannot be read until then is doubted.
+    pub fn confirm(&self, view: &View, look_ups: &BTreeSet<LookUp>, until: Instant) -> View {
+        let reads = self.wait(async {
+            let reads = futures::stream::iter(look_ups.iter().cloned().map(async |look_up| {
+                let read = time::timeout_at(until.into(), self.read(&look_up)).await;
+                (look_up, read.unwrap_or_else(|_| Err("it took too long".to_owned())))
+            }));
+            reads.buffer_unordered(limits::CONFIRM_AT_ONCE).collect::<Vec<_>>().await
+        });
+        let mut view = view.clone();
+        for (look_up, read) in reads {
+            match read {
+                Ok(read) => lay_over(&mut view, &look_up, read),
+                Err(why) => {
+                    tracing::warn!(?look_up, why, "cannot be read again");
+                    self.metrics.confirmed(Confirmed::Unread);
+                    view.doubt(look_up);
+                }
+            }
+        }
+        view
+    }
+
+    /// Makes these objects, in this order.
+    ///
+    /// # Errors
+    /// Why one of them could not be made, in words for the user.
+    pub fn ensure(&self, objects: &[Value], until: Instant) -> Result<(), String> {
+        self.wait(async {
+            match time::timeout_at(until.into(), ensure::ensure(&self.api, objects)).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the API server took too long".to_owned()),
+            }
+        })
+    }
+
+    async fn read(&self, look_up: &LookUp) -> Result<Read, String> {
+        let words = |error: ApiError| error.to_string();
+        match look_up {
+            LookUp::Object(key) => self.api.get(key).await.map(Read::Object).map_err(words),
+            LookUp::List { group, kind, namespace } => {
+                self.api.list(group, kind, namespace).await.map(Read::List).map_err(words)
+            }
+            LookUp::All { .. } | LookUp::Referrers(_) => Err("it is more than can be read at once".to_owned()),
+        }
+    }
+
+    /// Counts whether reading again has changed what follows.
+    pub fn confirmed(&self, changed: bool) {
+        self.metrics.confirmed(if changed { Confirmed::Changed } else { Confirmed::Alike });
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        task::block_in_place(|| self.runtime.block_on(work))
+    }
+}
+
+fn lay_over(view: &mut View, look_up: &LookUp, read: Read) {
+    match (look_up, read) {
+        (LookUp::Object(key), Read::Object(Some(object))) => view.insert(key, &object),
+        (LookUp::Object(key), Read::Object(None)) => view.remove(key),
+        (LookUp::List { group, kind, namespace }, Read::List(listed)) => {
+            for gone in view.keys_in(namespace).iter().filter(|key| key.group == *group && key.kind == *kind) {
+                view.remove(gone);
+            }
+            for (key, object) in &listed {
+                view.insert(key, object);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,318 @@
+//! The index: what is heard of the cluster becomes a view and a set of policies, published together every few milliseconds.
+//!
+//! One task owns both and is the only writer. A change costs what it changes: the tables are persistent, and publishing is
+//! one pointer.
+#![expect(clippy::disallowed_methods, reason = "edge: how long a watch has been failing")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::mpsc, task::AbortHandle, time};
+
+use crate::{
+    admin::{Condition, Health},
+    cluster::{
+        api::Api,
+        changes::Changes,
+        metrics::Metrics,
+        policies::{Policies, Standing},
+        watch::{self, Heard, News},
+        watched::{self, GUARD_POLICY},
+    },
+    engine::{kinds::Kind, snapshot::Snapshot, subject::ObjectKey, view::View},
+};
+
+/// What comes within this time of the first change is published with it.
+const GATHER: Duration = Duration::from_millis(3);
+
+/// How long a kind may fail before what is not known of it is said to be unknown, and readiness no longer waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Changes that may wait for the index, of all kinds together.
+const WAITING: usize = 1024;
+
+/// What the index publishes. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    pub current: Arc<ArcSwap<Snapshot>>,
+    pub standings: Arc<ArcSwap<Vec<Standing>>>,
+    pub changes: Changes,
+}
+
+/// The writer of it all.
+#[derive(Debug)]
+pub struct Index {
+    api: Api,
+    published: Published,
+    health: Health,
+    metrics: Arc<Metrics>,
+    policies: Policies,
+    snapshot: Snapshot,
+    kinds: BTreeMap<(&'static str, &'static str), Followed>,
+    sender: mpsc::Sender<Heard>,
+    receiver: mpsc::Receiver<Heard>,
+}
+
+/// A kind that is watched.
+#[derive(Debug)]
+struct Followed {
+    task: AbortHandle,
+    /// It was listed whole, or is not served: its objects are in the view.
+    listed: bool,
+    /// What the list that is under way has brought so far.
+    listing: Option<BTreeSet<ObjectKey>>,
+    /// Why it cannot be watched now.
+    failing: Option<String>,
+    /// Since when it is not listed, or failing.
+    since: Instant,
+}
+
+// === impl Index ===
+
+impl Index {
+    pub fn new(api: Api, view: View, published: Published, health: Health, metrics: Arc<Metrics>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let snapshot = Snapshot { view, ..Snapshot::default() };
+        let (policies, kinds) = (Policies::default(), BTreeMap::new());
+        Self { api, published, health, metrics, policies, snapshot, kinds, sender, receiver }
+    }
+
+    /// Follows the cluster until the process ends.
+    pub async fn run(mut self) {
+        self.follow(GUARD_POLICY);
+        let mut heard = Vec::with_capacity(WAITING);
+        let mut seconds = time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = self.receiver.recv_many(&mut heard, WAITING) => {}
+                _ = seconds.tick() => {
+                    self.lose_patience();
+                    self.report();
+                    continue;
+                }
+            }
+            if self.is_settled() {
+                time::sleep(GATHER).await;
+            }
+            while let Ok(more) = self.receiver.try_recv() {
+                heard.push(more);
+                if heard.len() >= 4 * WAITING {
+                    break;
+                }
+            }
+            self.take(heard.drain(..));
+        }
+    }
+
+    fn take(&mut self, heard: impl Iterator<Item = Heard>) {
+        let mut changed = BTreeSet::new();
+        let mut policies_changed = false;
+        let mut stages_changed = false;
+        for Heard { kind, news } in heard {
+            policies_changed |= is_policy(kind) && !matches!(news, News::Failing(_) | News::Recovered);
+            stages_changed |= !matches!(news, News::Applied(..) | News::Deleted(_) | News::Listed(..));
+            self.hear(kind, news, &mut changed);
+        }
+        // A list of policies counts as a whole.
+        if policies_changed && self.kinds.get(&GUARD_POLICY).is_some_and(|policies| policies.listed) {
+            self.compile();
+        }
+        self.published.current.store(Arc::new(self.snapshot.clone()));
+        self.metrics.published();
+        if !changed.is_empty() {
+            self.published.changes.note(changed);
+        }
+        if policies_changed || stages_changed {
+            self.report();
+        }
+    }
+
+    fn hear(&mut self, kind: &'static Kind, news: News, changed: &mut BTreeSet<ObjectKey>) {
+        let id = (kind.group, kind.kind);
+        let Some(followed) = self.kinds.get_mut(&id) else { return };
+        match &news {
+            News::Failing(why) => followed.fails(kind.kind, why),
+            _ => followed.answers(kind.kind),
+        }
+        match news {
+            News::Begun => followed.listing = Some(BTreeSet::new()),
+            News::Listed(key, object) | News::Applied(key, object) => {
+                if let Some(listing) = &mut followed.listing {
+                    listing.insert(key.clone());
+                }
+                if is_policy(kind) {
+                    self.policies.insert(&key.name, &object);
+                } else {
+                    self.snapshot.view.insert(&key, &object);
+                }
+                changed.insert(key);
+            }
+            News::Deleted(key) => {
+                self.forget(&key, is_policy(kind));
+                changed.insert(key);
+            }
+            // What the API server does not serve is absent, not unknown.
+            News::Complete | News::NotServed => {
+                let listed = followed.listing.take().unwrap_or_default();
+                followed.listed = true;
+                for gone in self.known(kind).into_iter().filter(|key| !listed.contains(key)) {
+                    self.forget(&gone, is_policy(kind));
+                    changed.insert(gone);
+                }
+            }
+            News::Failing(_) | News::Recovered => {}
+        }
+        let known = self.kinds.get(&id).is_some_and(|followed| followed.listed && !followed.is_lost());
+        if known != self.snapshot.view.is_complete(kind.group, kind.kind) {
+            self.snapshot.view.mark_complete(kind.group, kind.kind, known);
+        }
+    }
+
+    fn forget(&mut self, key: &ObjectKey, policy: bool) {
+        if policy {
+            self.policies.remove(&key.name);
+        } else {
+            self.snapshot.view.remove(key);
+        }
+    }
+
+    fn known(&self, kind: &Kind) -> Vec<ObjectKey> {
+        if is_policy(kind) {
+            let key = |name: &str| ObjectKey::new(kind.group, kind.kind, "", name);
+            return self.policies.names().map(key).collect();
+        }
+        self.snapshot.view.keys_of(kind.group, kind.kind)
+    }
+
+    /// The policies in force, and the watches that they need.
+    fn compile(&mut self) {
+        self.snapshot.policies = self.policies.in_force();
+        let standings = self.policies.standings();
+        for standing in &standings {
+            if let Some(problem) = &standing.problem {
+                tracing::error!(policy = standing.name, generation = standing.generation, problem, "does not compile");
+            }
+        }
+        let names: Vec<_> = self.snapshot.policies.policies().iter().map(|policy| policy.name.as_str()).collect();
+        tracing::info!(policies = names.join(","), "policies in force");
+        self.metrics.policies(names.len());
+        self.published.standings.store(Arc::new(standings));
+        let needed = watched::by(&self.snapshot.policies);
+        let dropped: Vec<_> =
+            self.kinds.keys().filter(|kind| **kind != GUARD_POLICY && !needed.contains(kind)).copied().collect();
+        for kind in dropped {
+            if let Some(followed) = self.kinds.remove(&kind) {
+                followed.task.abort();
+            }
+            for gone in self.snapshot.view.keys_of(kind.0, kind.1) {
+                self.snapshot.view.remove(&gone);
+            }
+            self.snapshot.view.mark_complete(kind.0, kind.1, false);
+        }
+        for kind in needed {
+            if !self.kinds.contains_key(&kind) {
+                self.follow(kind);
+            }
+        }
+    }
+
+    fn follow(&mut self, id: (&'static str, &'static str)) {
+        let Some(kind) = watched::row(id) else { return };
+        let task = tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle();
+        let followed = Followed { task, listed: false, listing: None, failing: None, since: Instant::now() };
+        self.kinds.insert(id, followed);
+    }
+
+    fn is_settled(&self) -> bool {
+        self.kinds.values().all(|followed| followed.listed)
+    }
+
+    /// What has been failing for too long is unknown: facts that may be old must not look like absence.
+    fn lose_patience(&mut self) {
+        let mut lost = false;
+        for ((group, kind), followed) in &self.kinds {
+            if followed.is_lost() && self.snapshot.view.is_complete(group, kind) {
+                tracing::error!(kind, "has not been watched for {PATIENCE:?}: what is not known of it is unknown now");
+                self.snapshot.view.mark_complete(group, kind, false);
+                lost = true;
+            }
+        }
+        if lost {
+            self.published.current.store(Arc::new(self.snapshot.clone()));
+        }
+    }
+
+    /// Says how everything stands: the view before the policies, so that nothing looks ready between the two.
+    fn report(&self) {
+        let mut waiting = Vec::new();
+        let mut degraded = Vec::new();
+        for ((group, kind), followed) in &self.kinds {
+            let standing = followed.listed && followed.failing.is_none();
+            self.metrics.kind(kind, self.snapshot.view.len_of(group, kind), standing);
+            match &followed.failing {
+                _ if !followed.listed && !followed.is_lost() => waiting.push(*kind),
+                Some(why) => degraded.push(format!("{kind} cannot be watched: {why}")),
+                None if !followed.listed => degraded.push(format!("{kind} is not listed yet")),
+                None => {}
+            }
+        }
+        let condition = if !waiting.is_empty() {
+            Condition::Waiting(format!("not listed yet: {}", waiting.join(", ")))
+        } else if degraded.is_empty() {
+            Condition::Ready
+        } else {
+            Condition::Degraded(degraded.join("; "))
+        };
+        self.health.set("view", condition);
+        self.health.set("policies", self.standing());
+    }
+
+    fn standing(&self) -> Condition {
+        let listed = self.kinds.get(&GUARD_POLICY).is_some_and(|followed| followed.listed || followed.is_lost());
+        if !listed {
+            return Condition::Waiting("GuardPolicies are not listed yet".to_owned());
+        }
+        let wrong: Vec<_> =
+            self.policies.standings().into_iter().filter(|standing| standing.problem.is_some()).collect();
+        if self.snapshot.policies.policies().is_empty() {
+            Condition::Degraded("no GuardPolicy is in force: everything is allowed".to_owned())
+        } else if wrong.is_empty() {
+            Condition::Ready
+        } else {
+            let names: Vec<_> = wrong.iter().map(|standing| standing.name.as_str()).collect();
+            Condition::Degraded(format!("these GuardPolicies do not compile: {}", names.join(", ")))
+        }
+    }
+}
+
+// === impl Followed ===
+
+impl Followed {
+    fn is_lost(&self) -> bool {
+        (!self.listed || self.failing.is_some()) && self.since.elapsed() >= PATIENCE
+    }
+
+    fn fails(&mut self, kind: &str, why: &str) {
+        if self.failing.is_none() {
+            tracing::warn!(kind, why, "cannot be watched now");
+            if self.listed {
+                self.since = Instant::now();
+            }
+        }
+        self.failing = Some(why.to_owned());
+    }
+
+    fn answers(&mut self, kind: &str) {
+        if self.failing.take().is_some() {
+            tracing::info!(kind, "is watched again");
+        }
+    }
+}
+
+fn is_policy(kind: &Kind) -> bool {
+    (kind.group, kind.kind) == GUARD_POLICY
+}

@@ -1,0 +1,81 @@
+//! What is counted of the cluster: how much of it is known, since when, and what reading it again has changed.
+#![expect(clippy::disallowed_methods, reason = "edge: when the view was published")]
+
+use std::sync::Arc;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// The cluster's part of `/metrics`.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    objects: Family<KindLabels, Gauge>,
+    known: Family<KindLabels, Gauge>,
+    published: Gauge,
+    policies: Gauge,
+    confirmed: Family<ResultLabels, Counter>,
+}
+
+/// What reading look-ups again has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// What followed from the view follows still.
+    Alike,
+    /// Something else follows: the view was behind.
+    Changed,
+    /// A look-up could not be read.
+    Unread,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Arc<Self> {
+        let metrics = Self::default();
+        registry.register("view_objects", "Objects of a kind in the view", metrics.objects.clone());
+        let help = "1 where all objects of a kind are in the view and it is being watched, else 0";
+        registry.register("view_known", help, metrics.known.clone());
+        let help = "When the view was last published, in seconds since 1970";
+        registry.register("view_published_timestamp_seconds", help, metrics.published.clone());
+        registry.register("policies_in_force", "GuardPolicies that are in force", metrics.policies.clone());
+        let help = "Denials and grants confirmed by reading again what they rest on, by what that changed; and look-ups that could not be read";
+        registry.register("confirmed", help, metrics.confirmed.clone());
+        Arc::new(metrics)
+    }
+
+    pub fn kind(&self, kind: &str, objects: usize, known: bool) {
+        let labels = KindLabels { kind: kind.to_owned() };
+        self.objects.get_or_create(&labels).set(i64::try_from(objects).unwrap_or(i64::MAX));
+        self.known.get_or_create(&labels).set(i64::from(known));
+    }
+
+    pub fn published(&self) {
+        self.published.set(jiff::Timestamp::now().as_second());
+    }
+
+    pub fn policies(&self, in_force: usize) {
+        self.policies.set(i64::try_from(in_force).unwrap_or(i64::MAX));
+    }
+
+    pub fn confirmed(&self, confirmed: Confirmed) {
+        let result = match confirmed {
+            Confirmed::Alike => "alike",
+            Confirmed::Changed => "changed",
+            Confirmed::Unread => "unread",
+        };
+        self.confirmed.get_or_create(&ResultLabels { result }).inc();
+    }
+}

@@ -1,0 +1,54 @@
+//! What must be read again before an answer: what a denial or a grant rests on, present or absent, and what the view does not
+//! hold but one GET can tell.
+//!
+//! A view lags behind the cluster by milliseconds, which is when `kubectl apply -f folder/` writes the next object.
+
+use std::collections::BTreeSet;
+
+use crate::engine::{
+    decide::Decision,
+    kinds::GATEWAY_API,
+    limits,
+    rules::in_use,
+    verdict::Judged,
+    view::{LookUp, View},
+};
+
+/// What this decision rests on and is not confirmed yet: single objects and lists, at most [`limits::CONFIRMED`].
+pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+    let judged = decision.denied.iter().copied().chain(decision.ensure.iter().map(|(judged, _)| *judged));
+    let look_ups = judged.flat_map(of);
+    look_ups.filter(|look_up| !confirmed.contains(look_up)).take(limits::CONFIRMED).collect()
+}
+
+/// What the view does not hold and one GET can tell: a namespace that is newer than the view, a ConfigMap, which is never
+/// watched.
+pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+    let wanted = look_ups.iter().filter(|look_up| match look_up {
+        LookUp::Object(key) if key.group.is_empty() => match key.kind.as_str() {
+            "Namespace" | "ConfigMap" => !view.has(key),
+            _ => false,
+        },
+        _ => false,
+    });
+    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(limits::CONFIRMED).cloned().collect()
+}
+
+/// Single objects first, those that the finding names before all: they are what it says would break.
+fn of(judged: &Judged) -> Vec<LookUp> {
+    let related = judged.finding.related.iter().take(limits::CONFIRMED_RELATED);
+    let mut look_ups: Vec<_> = related.map(|related| LookUp::Object(related.object.clone())).collect();
+    // Of the thousands that may refer to one collector, those named are enough: each of them alone is a reason.
+    let named_only = judged.finding.code.starts_with(in_use::RULE.prefix);
+    for look_up in judged.askers.iter().flat_map(|asker| asker.look_ups.iter()) {
+        let decides = match look_up {
+            LookUp::Object(key) => !named_only || key.kind != "Gateway",
+            LookUp::List { group, kind, .. } => (*group, *kind) == (GATEWAY_API, "ReferenceGrant"),
+            LookUp::All { .. } | LookUp::Referrers(_) => false,
+        };
+        if decides && !look_ups.contains(look_up) {
+            look_ups.push(look_up.clone());
+        }
+    }
+    look_ups
+}

@@ -1,0 +1,45 @@
+//! Portcullis before a real API server, with the real kubectl.
+//!
+//! `cargo test --test e2e -- FILTER`. The control plane is built once from the Go modules in `tests/controlplane`, or taken
+//! from `KUBEBUILDER_ASSETS`; `PORTCULLIS_CRDS` may name a folder of CRDs to use in place of ours. Where there is neither a
+//! folder nor Go, every test is ignored and says why; with `PORTCULLIS_E2E=require` it fails instead.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test's panic is its report, and a test is an edge"
+)]
+
+mod basics;
+mod control_plane;
+mod crds;
+mod denials;
+mod edits;
+mod kubectl;
+mod parts;
+mod patience;
+mod portcullis;
+mod processes;
+mod registration;
+mod sandbox;
+mod trial;
+
+use std::{io::Write as _, process::ExitCode};
+
+use libtest_mimic::Arguments;
+
+/// They wait for the API server more than they work.
+const THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let cases = [basics::CASES, denials::CASES, edits::CASES].concat();
+    let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
+    if let Some(plane) = trial::take_plane().filter(|_| conclusion.has_failed()) {
+        let _ = writeln!(std::io::stderr(), "{}", plane.post_mortem());
+    }
+    conclusion.exit_code()
+}
