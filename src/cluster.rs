@@ -6,6 +6,7 @@ pub mod crds;
 pub mod ensure;
 pub mod handle;
 pub mod index;
+pub mod lease;
 pub mod metrics;
 pub mod policies;
 pub mod watch;

@@ -16,6 +16,8 @@ pub mod cases;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod cluster;
+#[cfg(feature = "server")]
+pub mod controller;
 pub mod engine;
 #[cfg(feature = "cli")]
 pub mod files;

@@ -8,7 +8,7 @@ use kube::{
     Client, Resource,
     api::{ListParams, PostParams},
     core::{ApiResource, DynamicResourceScope},
-    discovery,
+    discovery::{self, ApiGroup},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -46,6 +46,8 @@ pub enum ApiError {
     NotFound,
     #[error("somebody else wrote it: {0}")]
     Conflict(String),
+    #[error("a grant could not be made in namespace `{namespace}`: {why}")]
+    NotMade { namespace: String, why: String },
     #[error("{0}")]
     Other(#[source] Box<kube::Error>),
 }
@@ -69,7 +71,7 @@ impl Api {
         let found = match version_of_built_in(kind) {
             Some(version) => Some(resource(kind, version)),
             None => match discovery::group(&self.client, kind.group).await {
-                Ok(group) => group.recommended_kind(kind.kind).map(|(resource, _)| resource),
+                Ok(group) => in_some_version(&group, kind.kind),
                 Err(kube::Error::Discovery(_)) => None,
                 Err(kube::Error::Api(status)) if status.is_not_found() => None,
                 Err(error) => return Err(error.into()),
@@ -129,12 +131,21 @@ impl Api {
         namespace: &str,
     ) -> Result<Option<kube::Api<Observed>>, ApiError> {
         let Some(known) = kinds::by_kind(group, kind) else { return Ok(None) };
-        let served = self.served.load().get(&(known.group, known.kind)).cloned();
-        let served = match served {
-            Some(served) => Some(served),
-            None => self.discover(known).await?,
-        };
-        Ok(served.map(|served| self.objects_of(&served, known.namespaced.then_some(namespace).unwrap_or_default())))
+        let served = self.served(known).await?;
+        let namespace = if known.namespaced { namespace } else { "" };
+        Ok(served.map(|served| self.objects_of(&served, namespace)))
+    }
+
+    /// In which version the API server serves a kind, asked only where it is not known; None where it does not.
+    ///
+    /// # Errors
+    /// The API server could not be asked.
+    pub async fn served(&self, kind: &'static Kind) -> Result<Option<ApiResource>, ApiError> {
+        let known = self.served.load().get(&(kind.group, kind.kind)).cloned();
+        match known {
+            Some(known) => Ok(Some(known)),
+            None => self.discover(kind).await,
+        }
     }
 
     /// kube's own API of what has been discovered.
@@ -244,6 +255,13 @@ impl From<kube::Error> for ApiError {
             other => Self::Other(Box::new(other)),
         }
     }
+}
+
+/// In the preferred version of its group, else in any: Gateway API prefers v1, and has ReferenceGrant there only since 1.5.
+fn in_some_version(group: &ApiGroup, kind: &str) -> Option<ApiResource> {
+    let versions = std::iter::once(group.preferred_version_or_latest()).chain(group.versions());
+    let mut resources = versions.flat_map(|version| group.versioned_resources(version));
+    resources.find(|(resource, _)| resource.kind == kind).map(|(resource, _)| resource)
 }
 
 /// These are part of every API server, in this version.

@@ -106,6 +106,34 @@ pub const FIX_ROUNDS: usize = 16;
 /// is not read in a request's time.
 pub const LISTED: u32 = 500;
 
+/// Pages of [`LISTED`] objects of one list that is read before a grant is removed: no cluster has more telemetry objects in
+/// one namespace, and what is not known whole removes nothing.
+pub const LISTED_PAGES: usize = 40;
+
+/// Names tried for a grant, `-2` to this, where somebody else has the one before: a squatter must not buy a search without end.
+pub const GRANT_NAMES: u32 = 16;
+
+/// Calls to the API server that the controller has under way: it must not crowd out the cluster's own controllers.
+pub const CALLS_AT_ONCE: usize = 8;
+
+/// Telemetry objects that the controller looks at again between two looks at what changed.
+pub const RECONCILED_AT_ONCE: usize = 64;
+
+/// Milliseconds for one call of the controller.
+pub const CALL_MS: u64 = 10_000;
+
+/// Telemetry objects that are judged for Events in one go, which is at most once per second.
+pub const EVENTS_AT_ONCE: usize = 20;
+
+/// Telemetry objects that wait to be judged for Events: beyond these it is the cluster that is broken, not an object.
+pub const EVENTS_WAITING: usize = 1_000;
+
+/// Events that are remembered, so that none is told twice within the hour.
+pub const EVENTS_KEPT: usize = 10_000;
+
+/// Bytes of an Event's note: the API server takes no more.
+pub const EVENT_BYTES: usize = 1_024;
+
 /// Look-ups that are read again before one answer, in one round: a telemetry object with all its sinks has fewer.
 pub const CONFIRMED: usize = 64;
 

@@ -4,6 +4,7 @@
 pub mod control_plane;
 mod index;
 pub mod lens;
+mod rows;
 mod table;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -161,7 +161,16 @@ fn the_engine_is_pure() {
         "std::sync::RwLock",
         "Timestamp::now",
     ];
-    let inside = ["crate::cli", "crate::files", "crate::webhook", "crate::serve", "crate::admin", "crate::cases"];
+    let inside = [
+        "crate::cli",
+        "crate::files",
+        "crate::webhook",
+        "crate::serve",
+        "crate::admin",
+        "crate::cases",
+        "crate::cluster",
+        "crate::controller",
+    ];
     let names: Vec<_> = [&edges[..], &world, &inside].concat();
     assert_eq!(offenders(|code| !code.is_in("engine"), &names), Vec::<String>::new());
 }
@@ -170,6 +179,23 @@ fn the_engine_is_pure() {
 fn the_webhook_knows_neither_files_nor_the_command_line_nor_kube() {
     let names = ["crate::files", "crate::cli", "crate::cases", "crate::serve", "clap", "kube", "k8s_openapi"];
     assert_eq!(offenders(|code| !code.is_in("webhook"), &names), Vec::<String>::new());
+}
+
+#[test]
+fn the_cluster_and_its_controller_do_not_know_who_calls_them() {
+    let names =
+        ["crate::webhook", "crate::serve", "crate::admin", "crate::files", "crate::cli", "crate::cases", "clap"];
+    let may = |code: &Code| !code.is_in("cluster") && !code.is_in("controller");
+    assert_eq!(offenders(may, &names), Vec::<String>::new());
+    let names = ["crate::controller"];
+    assert_eq!(offenders(|code| !code.is_in("cluster"), &names), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_controller_wants_is_pure() {
+    let pure = ["controller/wanted.rs", "controller/registered.rs"];
+    let names = ["kube", "k8s_openapi", "tokio", "tracing", "crate::cluster", "Timestamp::now"];
+    assert_eq!(offenders(|code| !pure.contains(&code.file.as_str()), &names), Vec::<String>::new());
 }
 
 #[test]

@@ -12,11 +12,15 @@ use crate::engine::{
     name::Name,
 };
 
+/// Under this name we apply objects: the field manager that owns what we set.
+pub const FIELD_MANAGER: &str = "portcullis";
+
 /// The lean form of a ReferenceGrant. Every `from` is allowed every `to`; there are no wildcards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReferenceGrant {
     pub from: Box<[From]>,
     pub to: Box<[To]>,
+    /// It carries our label, and nobody but us owns anything of its `spec`: ours to remove.
     pub ours: bool,
 }
 
@@ -70,8 +74,31 @@ struct Spec {
 impl ReferenceGrant {
     pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let spec = object.get("spec").and_then(|spec| Spec::deserialize(spec).ok()).unwrap_or_default();
-        let ours = meta.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
-        Self { from: spec.from.into(), to: spec.to.into(), ours }
+        let labelled = meta.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
+        Self { from: spec.from.into(), to: spec.to.into(), ours: labelled && only_we_own_spec(object) }
+    }
+
+    /// A grant as the API server or a file has it.
+    pub fn of(object: &Value) -> Self {
+        Self::read(&Meta::of(object), object)
+    }
+
+    /// Whether it allows whatever the other one allows of what lies in this namespace.
+    pub fn covers(&self, other: &Self, namespace: &str) -> bool {
+        other.from.iter().all(|from| {
+            other.to.iter().all(|to| {
+                let crossing = Crossing {
+                    from_group: &from.group,
+                    from_kind: &from.kind,
+                    from_namespace: &from.namespace,
+                    to_group: &to.group,
+                    to_kind: &to.kind,
+                    to_namespace: namespace,
+                    to_name: to.name.as_deref().unwrap_or_default(),
+                };
+                self.allows(&crossing)
+            })
+        })
     }
 
     /// kgateway's `ReferenceAllowed` (pkg/krtcollections/policy.go): exact group, kind and namespace of the source, and
@@ -133,5 +160,50 @@ impl Crossing<'_> {
         // A Service name has at most 63 characters, a Backend's 253: with prefix and hash the name stays below 253.
         let readable: String = self.to_name.chars().filter(char::is_ascii).take(200).collect();
         format!("portcullis-{readable}-{hash}")
+    }
+}
+
+/// Whether no other field manager owns anything of `spec`. Where no managers are told, as in files, nobody else is known.
+fn only_we_own_spec(object: &Value) -> bool {
+    let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let owns_spec = |entry: &&Value| entry.get("fieldsV1").is_none_or(|fields| fields.get("f:spec").is_some());
+    let is_us = |entry: &Value| entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER);
+    managers.into_iter().flatten().filter(owns_spec).all(is_us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(metadata: &Value) -> ReferenceGrant {
+        ReferenceGrant::of(&json!({ "metadata": metadata }))
+    }
+
+    #[test]
+    fn ours_carries_our_label_and_has_no_other_owner_of_its_spec() {
+        let labels = json!({ MANAGED_BY.0: MANAGED_BY.1 });
+        let with = |managers: Value| read(&json!({ "labels": labels, "managedFields": managers })).ours;
+        let (us, kubectl) = (json!({ "manager": FIELD_MANAGER }), json!({ "manager": "kubectl" }));
+        assert!(read(&json!({ "labels": labels })).ours);
+        assert!(with(json!([us])));
+        assert!(!with(json!([us, kubectl])));
+        assert!(!with(json!([kubectl])));
+        assert!(with(json!([us, { "manager": "kubectl", "fieldsV1": { "f:metadata": {} } }])));
+        assert!(!with(json!([us, { "manager": "kubectl", "fieldsV1": { "f:spec": {} } }])));
+        assert!(!read(&json!({ "managedFields": [us] })).ours);
+        assert!(!read(&json!({ "labels": { MANAGED_BY.0: "helm" } })).ours);
+    }
+
+    #[test]
+    fn a_grant_covers_what_it_allows_of_another() {
+        let grant = |from: &str, to: Value| {
+            let from = json!([{ "group": "g", "kind": "K", "namespace": from }]);
+            ReferenceGrant::of(&json!({ "spec": { "from": from, "to": [to] } }))
+        };
+        let wanted = grant("a", json!({ "group": "", "kind": "Service", "name": "otel" }));
+        let broad = grant("a", json!({ "group": "core", "kind": "Service" }));
+        let other = grant("b", json!({ "group": "", "kind": "Service", "name": "otel" }));
+        assert!(wanted.covers(&wanted, "t") && broad.covers(&wanted, "t"));
+        assert!(!wanted.covers(&broad, "t") && !other.covers(&wanted, "t"));
     }
 }
