@@ -7,16 +7,9 @@ mod live;
 pub mod reconcile;
 mod registered;
 pub mod status;
-
 pub mod wanted;
 
-use std::{sync::Arc, time::Duration};
-
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
-};
+use std::time::Duration;
 
 /// How the controller goes about it.
 #[derive(Clone, Debug)]
@@ -37,30 +30,6 @@ pub struct Settings {
     pub service: Option<(String, String)>,
 }
 
-/// The controller's part of `/metrics`.
-#[derive(Debug)]
-pub struct Metrics {
-    grants: Family<GrantLabels, Counter>,
-    leader: Gauge,
-}
-
-/// What became of a grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Made,
-    /// It was there already.
-    Kept,
-    /// One that was deleted although it was needed.
-    Restored,
-    Removed,
-    Failed,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GrantLabels {
-    event: &'static str,
-}
-
 // === impl Settings ===
 
 impl Default for Settings {
@@ -73,44 +42,6 @@ impl Default for Settings {
             patience: Duration::from_secs(2),
             identity: "portcullis".to_owned(),
             service: None,
-        }
-    }
-}
-
-// === impl Metrics ===
-
-impl Metrics {
-    /// Puts the metrics into what `/metrics` prints.
-    pub fn register(registry: &mut Registry) -> Arc<Self> {
-        let metrics = Self { grants: Family::default(), leader: Gauge::default() };
-        registry.register("grants", "ReferenceGrants of ours, by what became of them", metrics.grants.clone());
-        registry.register("leader", "Whether this process leads", metrics.leader.clone());
-        for outcome in [Outcome::Made, Outcome::Kept, Outcome::Restored, Outcome::Removed, Outcome::Failed] {
-            drop(metrics.grants.get_or_create_owned(&GrantLabels { event: outcome.name() }));
-        }
-        Arc::new(metrics)
-    }
-
-    /// Counts a grant; one that a review had made counts here as well.
-    pub fn grant(&self, outcome: Outcome) {
-        self.grants.get_or_create(&GrantLabels { event: outcome.name() }).inc();
-    }
-
-    fn leads(&self, leads: bool) {
-        self.leader.set(leads.into());
-    }
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Made => "made",
-            Self::Kept => "kept",
-            Self::Restored => "restored",
-            Self::Removed => "removed",
-            Self::Failed => "failed",
         }
     }
 }

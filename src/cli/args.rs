@@ -162,6 +162,29 @@ pub struct ServeArgs {
     /// How long open and new connections are still answered after SIGTERM, in seconds.
     #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN", default_value_t = 10)]
     pub drain: u64,
+    #[command(flatten)]
+    pub member: MemberArgs,
+}
+
+/// What this process is among its replicas, in a cluster.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug, Args)]
+pub struct MemberArgs {
+    /// The namespace that it runs in: where the Lease is by which one replica leads.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "portcullis-system")]
+    pub own_namespace: String,
+    /// What tells it from the other replicas; by default a name made of the process's number.
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub identity: Option<String>,
+    /// The Service by which webhook configurations name it.
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_SERVICE", default_value = "portcullis")]
+    pub service: String,
+    /// How long a leader that is gone is waited for, in seconds.
+    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_LEASE", default_value_t = 15)]
+    pub lease: u64,
+    /// How long a grant that it made stays although nothing stored needs it, in seconds.
+    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_GRACE", default_value_t = 600)]
+    pub grace: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

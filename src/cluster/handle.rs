@@ -13,7 +13,7 @@ use crate::{
     cluster::{
         api::{Api, ApiError},
         ensure,
-        metrics::{Confirmed, Metrics},
+        metrics::{Confirmed, Grant, Metrics},
     },
     engine::{
         limits,
@@ -71,13 +71,18 @@ impl Handle {
     /// # Errors
     /// Why one of them could not be made, in words for the user.
     pub fn ensure(&self, objects: &[Value], until: Instant) -> Result<(), String> {
-        self.wait(async {
-            match time::timeout_at(until.into(), ensure::ensure(&self.api, objects)).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("the API server took too long".to_owned()),
-            }
-        })
+        let made = self.wait(async {
+            let all = async {
+                for object in objects {
+                    let ensured = ensure::ensure_one(&self.api, object).await.map_err(|error| error.to_string())?;
+                    self.metrics.grant(if ensured.made { Grant::Made } else { Grant::Kept });
+                }
+                Ok(())
+            };
+            time::timeout_at(until.into(), all).await
+        });
+        let made = made.unwrap_or_else(|_| Err("the API server took too long".to_owned()));
+        made.inspect_err(|_| self.metrics.grant(Grant::Failed))
     }
 
     async fn read(&self, look_up: &LookUp) -> Result<Read, String> {

@@ -17,6 +17,20 @@ pub struct Metrics {
     published: Gauge,
     policies: Gauge,
     confirmed: Family<ResultLabels, Counter>,
+    grants: Family<GrantLabels, Counter>,
+    leader: Gauge,
+}
+
+/// What became of a grant, whether a review or the controller saw to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    Made,
+    /// It was there already.
+    Kept,
+    /// One that was deleted although it was needed.
+    Restored,
+    Removed,
+    Failed,
 }
 
 /// What reading look-ups again has led to.
@@ -33,6 +47,11 @@ pub enum Confirmed {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GrantLabels {
+    event: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +72,11 @@ impl Metrics {
         registry.register("policies_in_force", "GuardPolicies that are in force", metrics.policies.clone());
         let help = "Denials and grants confirmed by reading again what they rest on, by what that changed; and look-ups that could not be read";
         registry.register("confirmed", help, metrics.confirmed.clone());
+        registry.register("grants", "ReferenceGrants of ours, by what became of them", metrics.grants.clone());
+        registry.register("leader", "Whether this process leads", metrics.leader.clone());
+        for grant in [Grant::Made, Grant::Kept, Grant::Restored, Grant::Removed, Grant::Failed] {
+            drop(metrics.grants.get_or_create_owned(&GrantLabels { event: grant.event() }));
+        }
         Arc::new(metrics)
     }
 
@@ -77,5 +101,27 @@ impl Metrics {
             Confirmed::Unread => "unread",
         };
         self.confirmed.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    pub fn grant(&self, grant: Grant) {
+        self.grants.get_or_create(&GrantLabels { event: grant.event() }).inc();
+    }
+
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+}
+
+// === impl Grant ===
+
+impl Grant {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Made => "made",
+            Self::Kept => "kept",
+            Self::Restored => "restored",
+            Self::Removed => "removed",
+            Self::Failed => "failed",
+        }
     }
 }

@@ -16,9 +16,14 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{api::Api, changes::Changes, ensure::Ensured},
+    cluster::{
+        api::Api,
+        changes::Changes,
+        ensure::Ensured,
+        metrics::{Grant, Metrics},
+    },
     controller::{
-        Metrics, Outcome, Settings,
+        Settings,
         events::Events,
         grants::{self, Removal},
         live, wanted,
@@ -243,7 +248,7 @@ impl<'a> Reconciler<'a> {
         }
         self.declined.extend(made.declined);
         for (key, why) in made.failed {
-            self.metrics.grant(Outcome::Failed);
+            self.metrics.grant(Grant::Failed);
             tracing::warn!(object = %key, "{why}");
             self.retry(key);
         }
@@ -256,14 +261,11 @@ impl<'a> Reconciler<'a> {
         let grant = &ensured.key;
         let restored = self.deleted.remove(grant);
         if !ensured.made {
-            self.metrics.grant(Outcome::Kept);
+            self.metrics.grant(Grant::Kept);
             return;
         }
-        let (outcome, reason, did) = if restored {
-            (Outcome::Restored, "GrantRestored", "restored")
-        } else {
-            (Outcome::Made, "GrantMade", "made")
-        };
+        let (outcome, reason, did) =
+            if restored { (Grant::Restored, "GrantRestored", "restored") } else { (Grant::Made, "GrantMade", "made") };
         self.metrics.grant(outcome);
         tracing::info!(%grant, needed_by = needed_by.len(), "{did} a grant");
         for (key, object) in needed_by.iter().take(limits::EVENTS_AT_ONCE) {
@@ -322,13 +324,13 @@ impl<'a> Reconciler<'a> {
             match removal {
                 Removal::Removed => {
                     self.suspects.remove(&key);
-                    self.metrics.grant(Outcome::Removed);
+                    self.metrics.grant(Grant::Removed);
                     tracing::info!(grant = %key, "removed a grant that nobody needs any more");
                 }
                 Removal::Stays => drop(self.suspects.remove(&key)),
                 Removal::Young(still) => drop(self.suspects.insert(key, now + still)),
                 Removal::Failed(why) => {
-                    self.metrics.grant(Outcome::Failed);
+                    self.metrics.grant(Grant::Failed);
                     tracing::warn!(grant = %key, why, "a grant that nobody needs could not be removed");
                     self.suspects.insert(key, now + LAST_RETRY);
                 }

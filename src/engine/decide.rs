@@ -108,11 +108,13 @@ enum Outcome {
     Ensures,
 }
 
-/// The objects that would be made for it: those that one policy wants made are there for all of them.
+/// The objects that would be made for it: those that one policy wants made are there for all of them. Also for what is only a
+/// warning now, as long as no Gateway is attached: when there is one, it is too late.
 fn wanted(judged: &Judged) -> Option<&[Value]> {
-    let breaks = |asker: &Asker| asker.level == Level::Error && asker.policy.action != Action::Audit;
+    let wants =
+        |asker: &Asker| asker.level >= Level::Warning && !asker.uncertain && asker.policy.action != Action::Audit;
     match &judged.finding.remedy {
-        Some(Remedy::Ensure(objects)) if judged.appliers().any(breaks) => Some(objects),
+        Some(Remedy::Ensure(objects)) if judged.appliers().any(wants) => Some(objects),
         _ => None,
     }
 }

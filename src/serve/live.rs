@@ -9,6 +9,10 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use prometheus_client::registry::Registry;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     admin::Health,
@@ -17,14 +21,22 @@ use crate::{
         api::Api,
         handle::Handle,
         index::{Index, Published},
+        lease::Lease,
         metrics::Metrics,
     },
+    controller::{Settings, reconcile, status},
     engine::{snapshot::Snapshot, view::View},
 };
+
+/// For how long the Lease is being given back when the process ends.
+const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// What runs beside the webhook while there is a cluster.
 pub(super) struct Live {
     pub(super) handle: Handle,
+    /// Tells the holder of the Lease to let go.
+    stop: oneshot::Sender<()>,
+    lease: JoinHandle<()>,
 }
 
 /// Begins to follow the cluster.
@@ -43,10 +55,38 @@ pub(super) async fn serve(
     let api = Api::new(Client::try_from(config).context("a client for the API server")?);
     let metrics = Metrics::register(registry);
     let published = Published { current, ..Published::default() };
-    let view = View::open(given.control_plane);
-    let index = Index::new(api.clone(), view, published, health.clone(), Arc::clone(&metrics));
+    let index = Index::new(
+        api.clone(),
+        View::open(given.control_plane),
+        published.clone(),
+        health.clone(),
+        Arc::clone(&metrics),
+    );
     tokio::spawn(index.run());
-    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics) })
+
+    let member = &args.member;
+    let identity = member.identity.clone().unwrap_or_else(|| format!("portcullis-{}", std::process::id()));
+    let settings = Settings {
+        grace: Duration::from_secs(member.grace),
+        identity: identity.clone(),
+        service: Some((member.own_namespace.clone(), member.service.clone())),
+        ..Settings::default()
+    };
+    let (leads, leader) = watch::channel(false);
+    let Published { current, standings, changes } = published;
+    tokio::spawn(reconcile::run(
+        api.clone(),
+        Arc::clone(&current),
+        changes,
+        leader.clone(),
+        settings.clone(),
+        Arc::clone(&metrics),
+    ));
+    tokio::spawn(status::run(api.clone(), current, standings, leader, settings));
+    let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let lease = tokio::spawn(lease.hold(async { drop(stopped.await) }, leads));
+    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics), stop, lease })
 }
 
 async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
@@ -67,6 +107,11 @@ async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
 // === impl Live ===
 
 impl Live {
-    /// Gives back what others wait for.
-    pub(super) async fn stop(self) {}
+    /// Gives back what others wait for: the next replica leads at once.
+    pub(super) async fn stop(self) {
+        drop(self.stop);
+        if tokio::time::timeout(LETTING_GO, self.lease).await.is_err() {
+            tracing::warn!("the Lease could not be given back in time");
+        }
+    }
 }

@@ -4,13 +4,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{cluster, kubectl::Kubectl, objects, patience::wait_until, portcullis::Portcullis, registration::Registration, sandbox::Sandbox, trial::Case};
+use crate::{
+    cluster, kubectl::Kubectl, objects, patience::wait_until, portcullis::Portcullis, registration::Registration,
+    sandbox::Sandbox, trial::Case,
+};
 
 pub(crate) const CASES: &[Case] = &[
-    Case::new("faults: while the API server restarts nothing is forgotten, and nothing missed after it", restart).alone(),
+    Case::new("faults: while the API server restarts nothing is forgotten, and nothing missed after it", restart)
+        .alone(),
     Case::new("faults: what is too old to be watched is listed again, and what is gone is noticed", too_old).alone(),
     Case::new("faults: a kind that may not be read any more is unknown, and denies nothing", forbidden).alone(),
-    Case::new("faults: a kind that is installed after the start is found, and one that is removed is gone", kinds).alone(),
+    Case::new("faults: a kind that is installed after the start is found, and one that is removed is gone", kinds)
+        .alone(),
     Case::new("faults: without GuardPolicies nothing is enforced, and this is said", no_policies).alone(),
     Case::new("faults: of a GuardPolicy that does not compile the last good version stays", bad_policy).alone(),
     Case::new("faults: a GuardPolicy that is changed counts at once", changed_policy).alone(),
@@ -285,7 +290,8 @@ fn bad_policy(sandbox: &Sandbox<'_>) {
     let _policies = Policies(kubectl);
     // The schema refuses what does not compile; an older or newer one may not.
     let policy = kubectl.get_json(&["guardpolicy", "backend-refs"]);
-    let bad = json!({ "spec": { "action": "Warn", "rule": { "backendRefs": null, "backendReferences": {} } } }).to_string();
+    let bad =
+        json!({ "spec": { "action": "Warn", "rule": { "backendRefs": null, "backendReferences": {} } } }).to_string();
     let patch = ["patch", "guardpolicy", "backend-refs", "--type=merge", "-p", &bad];
     kubectl.run(&patch).fails();
     let definition = Schema::open(kubectl);

@@ -14,8 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("live: a telemetry object without its collector is refused, and stored when there is one", a_collector),
     Case::new("live: a folder with namespace, Service and telemetry is applied and deleted whole", a_folder)
         .with_controllers(),
-    Case::new("live: a folder that crosses namespaces is applied and deleted whole", two_namespaces)
-        .with_controllers(),
+    Case::new("live: a folder that crosses namespaces is applied and deleted whole", two_namespaces).with_controllers(),
     Case::new("live: fifty telemetry objects are applied at once with their Services", fifty),
     Case::new("live: a folder that is tried whole on dry run is then applied, as Flux does", as_flux_does),
     Case::new("live: what was deleted a moment ago is gone, and what was made is there", from_moment_to_moment),
@@ -114,7 +113,11 @@ fn as_flux_does(sandbox: &Sandbox<'_>) {
     let path = folder.path().display().to_string();
     let dry = ["apply", "--server-side", "--field-manager=flux", "--dry-run=server", "-f"];
     let said = kubectl.run(&[dry.as_slice(), &[&path]].concat()).succeeds();
-    assert!(said.warnings().iter().any(|warning| warning.contains("would be refused if applied alone")), "{}", said.all());
+    assert!(
+        said.warnings().iter().any(|warning| warning.contains("would be refused if applied alone")),
+        "{}",
+        said.all()
+    );
     assert!(!kubectl.exists(&["service", "otel", "-n", &namespace]));
     // Flux applies by kind: Services come before custom resources.
     for file in ["2-collector.yaml", "0-logs.yaml", "3-more.yaml"] {
@@ -158,7 +161,8 @@ fn what_is_told(sandbox: &Sandbox<'_>) {
     wait_until("the metrics to tell", || {
         let metrics = portcullis.get("/metrics")?;
         let told = ["portcullis_view_objects{kind=\"Service\"} ", "portcullis_view_known{kind=\"Service\"} 1"];
-        let told = told.iter().chain(&["portcullis_confirmed_total{result=\"alike\"} 1", "portcullis_policies_in_force 7"]);
+        let told =
+            told.iter().chain(&["portcullis_confirmed_total{result=\"alike\"} 1", "portcullis_policies_in_force 7"]);
         let missing: Vec<_> = told.filter(|told| !metrics.contains(**told)).collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} are not in {metrics}")) }
     });
