@@ -187,6 +187,20 @@ pub fn attachments<'v, 't>(telemetry: &'t Telemetry, namespace: &str, lens: &Len
     telemetry.targets.iter().map(aim).collect()
 }
 
+/// Whether the owner of a backend lets grants be made for telemetry objects of this namespace: by a label on the backend,
+/// or on its Namespace for all in it.
+pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> bool {
+    let labels = lens.namespace(namespace).found().map(|own| &own.labels);
+    let target = backend.namespace_or(namespace);
+    let sharing = if backend.is_service() {
+        lens.service(target, &backend.name).map(|service| &service.sharing)
+    } else {
+        lens.backend(&backend.group, &backend.kind, target, &backend.name).map(|backend| &backend.sharing)
+    };
+    let by_namespace = lens.namespace(target).map(|namespace| &namespace.sharing);
+    [sharing, by_namespace].into_iter().filter_map(Answer::found).any(|sharing| sharing.allows(labels))
+}
+
 /// What an error in this telemetry object would do.
 pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
     if !telemetry.kind.is_kgateway() || lens.control_plane().kgateway.minor == 0 {

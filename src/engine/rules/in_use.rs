@@ -1,4 +1,5 @@
-//! A change takes away what a stored telemetry object resolves by: a Service, a port, a grant, a Backend, a Namespace.
+//! A change takes away what a stored telemetry object resolves by: a Service, a port, a grant, a Backend, a Namespace, or
+//! the consent that its grant was made by.
 //!
 //! It compares two views: what resolved before and does not after.
 
@@ -6,6 +7,7 @@ mod change;
 mod codes;
 mod escape;
 mod needed;
+mod opt_in;
 mod wakes;
 
 use crate::engine::{
@@ -35,7 +37,7 @@ pub static RULE: Rule = Rule {
     seen_in: SeenIn::Requests,
     gives_edits: false,
     needle: None,
-    codes: &[&codes::NEEDED, &codes::WAKES],
+    codes: &[&codes::NEEDED, &codes::WAKES, &codes::OPT_IN_WITHDRAWN],
     run,
 };
 
@@ -47,7 +49,10 @@ fn run(judge: &Judge<'_>) -> Vec<Finding> {
     if subject.operation() == Operation::Create || passes(judge) {
         return Vec::new();
     }
-    needed::findings(judge, &Change::of(judge))
+    let change = Change::of(judge);
+    let mut found = needed::findings(judge, &change);
+    found.extend(opt_in::findings(judge, &change));
+    found
 }
 
 /// Users who only finish what somebody else was allowed to begin.

@@ -27,7 +27,7 @@ impl Change {
         // What leaves with its namespace needs nothing any more.
         referrers.retain(|(key, _)| !lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating));
         judge.lens.note(&lens);
-        Self { after, referrers, before }
+        Self { before, after, referrers }
     }
 }
 

@@ -20,3 +20,13 @@ pub(super) static WAKES: Code = Code {
     fix: "repair or delete the telemetry object first",
     example: "kubectl apply -f gateway.yaml   # while a ListenerPolicy with a missing collector targets it",
 };
+
+pub(super) static OPT_IN_WITHDRAWN: Code = Code {
+    name: "in-use/opt-in-withdrawn",
+    level: Level::Warning,
+    title: "a stored telemetry object goes on resolving by a grant that would not be made again",
+    why: "withdrawing `portcullis.dev/shared` stops Portcullis from making grants and removes none: what uses the grant goes on as before, and \
+once the grant is gone, every route of the Gateway answers HTTP 500 and nobody makes another",
+    fix: "to keep the use, apply a grant of your own; to end it, change or delete the telemetry objects first, then delete the grant",
+    example: "kubectl label service otel-collector portcullis.dev/shared-   # while a ListenerPolicy in another namespace refers to it",
+};

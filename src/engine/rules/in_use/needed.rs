@@ -3,7 +3,7 @@
 use super::{change::Change, codes::NEEDED, escape::Escape};
 use crate::engine::{
     finding::{Finding, Level},
-    kinds::{meta::ALLOW_DISRUPTION, telemetry::Telemetry},
+    kinds::{meta::ALLOW_DISRUPTION, namespace::is_terminating, telemetry::Telemetry},
     node::Path,
     resolve::{self, Blast},
     rules::{Judge, harm::place, suggest},
@@ -78,7 +78,20 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
         "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}"
     ));
     // Nothing of kgateway's is attached to a Gateway: telemetry is lost, traffic is not.
-    if harmless || matches!(escape, Escape::Accepted) { finding.at_most(Level::Warning) } else { finding }
+    if harmless || matches!(escape, Escape::Accepted) || only_finishes(judge) {
+        finding.at_most(Level::Warning)
+    } else {
+        finding
+    }
+}
+
+/// Whether this is a step of a deletion that was allowed, as the removal of a finalizer: held up, it would never end. A
+/// change of what the object says is none, so a held finalizer is no way around the rule.
+fn only_finishes(judge: &Judge<'_>) -> bool {
+    let subject = judge.subject;
+    subject.operation() == Operation::Update
+        && subject.old().value().is_some_and(is_terminating)
+        && subject.old().get("spec").value() == subject.object().get("spec").value()
 }
 
 /// The order in which nothing breaks.
