@@ -37,7 +37,7 @@ pub enum Command {
     /// Answer AdmissionReviews over HTTPS, in a cluster or with a folder of manifests in place of one.
     #[cfg(feature = "server")]
     #[command(after_help = help::SERVE)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
     #[cfg(feature = "server")]
     Crds,

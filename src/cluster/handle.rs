@@ -1,7 +1,6 @@
 //! What the webhook may ask of the cluster while a request waits: read these look-ups again, make these objects.
 //!
 //! Its types are ours: who holds it needs to know nothing of Kubernetes clients.
-#![expect(clippy::disallowed_methods, reason = "edge: what is left of a request's time")]
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Instant};
 
@@ -46,9 +45,9 @@ impl Handle {
     /// The view with what the cluster itself says to these look-ups. What cannot be read until then is doubted.
     pub fn confirm(&self, view: &View, look_ups: &BTreeSet<LookUp>, until: Instant) -> View {
         let reads = self.wait(async {
-            let reads = futures::stream::iter(look_ups.iter().cloned().map(async |look_up| {
-                let read = time::timeout_at(until.into(), self.read(&look_up)).await;
-                (look_up, read.unwrap_or_else(|_| Err("it took too long".to_owned())))
+            let reads = futures::stream::iter(look_ups.iter().map(async |look_up| {
+                let read = time::timeout_at(until.into(), self.read(look_up)).await;
+                (look_up.clone(), read.unwrap_or_else(|_| Err("it took too long".to_owned())))
             }));
             reads.buffer_unordered(limits::CONFIRM_AT_ONCE).collect::<Vec<_>>().await
         });

@@ -1,6 +1,5 @@
 //! One kind, followed for as long as it is wanted: listed, watched, listed again where the watch was lost, and looked for
 //! where the API server does not serve it.
-#![expect(clippy::disallowed_methods, reason = "edge: pauses between attempts")]
 
 use std::time::Duration;
 

@@ -157,7 +157,9 @@ fn confirmed(
             known.clone()
         };
         if round == limits::CONFIRM_ROUNDS {
-            look_ups.iter().for_each(|look_up| read.doubt(look_up.clone()));
+            for look_up in &look_ups {
+                read.doubt(look_up.clone());
+            }
         }
         confirmed.append(&mut look_ups);
         verdict = evaluate(selection, subject, &read, now);

@@ -2,15 +2,10 @@
 
 use crate::engine::{
     finding::{Code, Finding, Level},
-    kinds::{
-        AGENTGATEWAY, KGATEWAY,
-        meta::{SHARED, Sharing},
-        telemetry::Reference,
-    },
+    kinds::{AGENTGATEWAY, KGATEWAY, meta::SHARED, telemetry::Reference},
     resolve::{self, Grant},
     rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of, harm::with_harm},
     subject::{ObjectKey, Operation},
-    view::Answer,
 };
 
 pub static RULE: Rule = Rule {
@@ -92,7 +87,7 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
     let Some(kind) = kind else { return finding };
     let crossing = resolve::crossing(kind, own, &reference.backend);
     let mut grant = crossing.grant();
-    if opted_in(judge, reference) {
+    if resolve::opted_in(own, &reference.backend, judge.lens) {
         let key = ObjectKey::new(crossing.to_group, crossing.to_kind, crossing.to_namespace, crossing.to_name);
         return finding
             .related(key, "its owner lets grants be made for it")
@@ -114,22 +109,4 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
             crossing.to_namespace, crossing.to_kind, crossing.to_name,
         ))
         .manifest(grant)
-}
-
-/// Whether the owner of the target lets grants be made: by a label on the target, or on its Namespace for all in it.
-fn opted_in(judge: &Judge<'_>, reference: &Reference) -> bool {
-    let own = judge.subject.key.namespace.as_str();
-    let backend = &reference.backend;
-    let namespace = backend.namespace_or(own);
-    let labels = match judge.lens.namespace(own) {
-        Answer::Found(own) => Some(&own.labels),
-        Answer::Absent | Answer::Unknown => None,
-    };
-    let sharing = if backend.is_service() {
-        judge.lens.service(namespace, &backend.name).map(|service| &service.sharing)
-    } else {
-        judge.lens.backend(&backend.group, &backend.kind, namespace, &backend.name).map(|backend| &backend.sharing)
-    };
-    let by_namespace = judge.lens.namespace(namespace).map(|namespace| &namespace.sharing);
-    [sharing, by_namespace].into_iter().filter_map(Answer::found).any(|sharing: &Sharing| sharing.allows(labels))
 }

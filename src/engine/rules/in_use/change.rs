@@ -1,7 +1,9 @@
 //! The views before and after a change, and the telemetry objects that it may concern.
 
+use std::collections::BTreeSet;
+
 use crate::engine::{
-    kinds::{KINDS, telemetry::Telemetry},
+    kinds::telemetry::Telemetry,
     node::Node,
     rules::Judge,
     subject::{ObjectKey, Operation},
@@ -17,15 +19,16 @@ pub(super) struct Change {
 
 pub(super) type Referrers = Vec<(ObjectKey, Telemetry)>;
 
+/// Kinds with definitions by whose objects a reference resolves.
+const RESOLVED_BY: [&str; 4] = ["AgentgatewayBackend", "Backend", "ReferenceGrant", "ServiceEntry"];
+
 // === impl Change ===
 
 impl Change {
     pub(super) fn of(judge: &Judge<'_>) -> Self {
         let before = judge.lens.view().with(&judge.subject.key, judge.subject.old().value().unwrap_or_default());
         let lens = Lens::new(&before);
-        let (after, mut referrers) = taken_away(judge, &lens);
-        // What leaves with its namespace needs nothing any more.
-        referrers.retain(|(key, _)| !lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating));
+        let (after, referrers) = taken_away(judge, &lens);
         judge.lens.note(&lens);
         Self { before, after, referrers }
     }
@@ -60,13 +63,16 @@ fn taken_away(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
 fn without_kind(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
     let spec = judge.subject.old().get("spec");
     let (group, name) = (spec.get("group").text(), spec.follow(&["names", "kind"]).text());
-    let known = KINDS.iter().find(|kind| kind.group == group && kind.kind == name);
     let mut after = lens.view().clone();
-    let mut referrers = Vec::new();
-    for gone in known.map(|kind| lens.view().keys_of(kind.group, kind.kind)).unwrap_or_default() {
-        referrers.extend(owned(lens.referrers_into(&gone.namespace)));
-        after.remove(&gone);
+    let mut namespaces = BTreeSet::new();
+    if RESOLVED_BY.contains(&name) {
+        for gone in lens.view().keys_of(group, name) {
+            after.remove(&gone);
+            namespaces.insert(gone.namespace);
+        }
     }
+    let mut referrers: Referrers =
+        namespaces.iter().flat_map(|namespace| owned(lens.referrers_into(namespace))).collect();
     referrers.sort_by(|(a, _), (b, _)| a.cmp(b));
     referrers.dedup_by(|(a, _), (b, _)| a == b);
     (after, referrers)

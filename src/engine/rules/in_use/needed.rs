@@ -8,7 +8,7 @@ use crate::engine::{
     resolve::{self, Blast},
     rules::{Judge, harm::place, suggest},
     subject::{ObjectKey, Operation},
-    view::{Lens, View},
+    view::{Lens, LookUp, View},
 };
 
 pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
@@ -17,6 +17,9 @@ pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
     let mut doubtful: Vec<ObjectKey> = Vec::new();
     for (key, telemetry) in &change.referrers {
         match breaks(key, telemetry, before, after, judge.lens) {
+            Some(true) if leaves(key, judge.lens) => {}
+            // Whether it is still there could not be read.
+            Some(true) if judge.lens.view().doubts(&LookUp::Object(key.clone())) => doubtful.push(key.clone()),
             Some(true) => {
                 let lens = Lens::new(before);
                 broken.push((key.clone(), resolve::blast(telemetry, &key.namespace, &lens)));
@@ -30,6 +33,11 @@ pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
         return doubt(judge, &doubtful);
     }
     vec![finding(judge, &broken)]
+}
+
+/// Whether it goes with its namespace: then it needs nothing any more.
+fn leaves(key: &ObjectKey, lens: &Lens<'_>) -> bool {
+    lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating)
 }
 
 /// Whether some reference resolved before and does not after; None where one of the two is not known.
@@ -74,8 +82,9 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
         finding = finding.related(gateway.clone(), "every route of it would answer HTTP 500");
     }
     let (order, kind) = (order(judge, &objects, broken.len()), &subject.key.kind);
+    let first = if subject.operation() == Operation::Delete { " before it is deleted" } else { "" };
     finding = finding.help(format!(
-        "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}"
+        "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}{first}"
     ));
     // Nothing of kgateway's is attached to a Gateway: telemetry is lost, traffic is not.
     if harmless || matches!(escape, Escape::Accepted) || only_finishes(judge) {
