@@ -76,7 +76,7 @@ impl World {
     #[track_caller]
     fn refuses_to_delete(&self, what: &[&str]) -> Said {
         let said = self.kubectl.run(&[&["delete"], what].concat()).fails();
-        said.says("Error from server (Forbidden)").says("first, then this").says("portcullis.dev/allow-disruption")
+        said.says("Error from server (Forbidden)").says("then delete this").says("portcullis.dev/allow-disruption")
     }
 
     fn accept(&self, what: &[&str], until: jiff::Timestamp) {
