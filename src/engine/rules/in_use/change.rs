@@ -34,6 +34,11 @@ impl Change {
     }
 }
 
+/// Whether it goes with its namespace: then it needs nothing any more.
+pub(super) fn leaves(key: &ObjectKey, lens: &Lens<'_>) -> bool {
+    lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating)
+}
+
 fn taken_away(judge: &Judge<'_>, lens: &Lens<'_>) -> (View, Referrers) {
     let subject = judge.subject;
     let key = &subject.key;

@@ -1,6 +1,10 @@
 //! What a stored telemetry object still resolves by is not taken away.
 
-use super::{change::Change, codes::NEEDED, escape::Escape};
+use super::{
+    change::{Change, leaves},
+    codes::NEEDED,
+    escape::Escape,
+};
 use crate::engine::{
     finding::{Finding, Level},
     kinds::{meta::ALLOW_DISRUPTION, namespace::is_terminating, telemetry::Telemetry},
@@ -33,11 +37,6 @@ pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
         return doubt(judge, &doubtful);
     }
     vec![finding(judge, &broken)]
-}
-
-/// Whether it goes with its namespace: then it needs nothing any more.
-fn leaves(key: &ObjectKey, lens: &Lens<'_>) -> bool {
-    lens.namespace(&key.namespace).found().is_some_and(|own| own.terminating)
 }
 
 /// Whether some reference resolved before and does not after; None where one of the two is not known.

@@ -1,6 +1,9 @@
 //! Withdrawing the opt-in removes nothing: who goes on by a grant that would not be made again is told.
 
-use super::{change::Change, codes::OPT_IN_WITHDRAWN};
+use super::{
+    change::{Change, leaves},
+    codes::OPT_IN_WITHDRAWN,
+};
 use crate::engine::{
     finding::Finding,
     kinds::{
@@ -33,7 +36,7 @@ pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
                 && !resolve::opted_in(&key.namespace, &reference.backend, &after)
         });
         let ours: Vec<_> = withdrawn.flat_map(|reference| only_ours(key, telemetry, reference, &after)).collect();
-        if !ours.is_empty() {
+        if !ours.is_empty() && !leaves(key, judge.lens) {
             users.push(key);
             grants.extend(ours);
         }
