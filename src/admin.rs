@@ -1,13 +1,6 @@
 //! Plain HTTP for the kubelet and for Prometheus: `/livez`, `/readyz` and `/metrics`.
-//!
-//! Once ready, losing a watch, a lease or the API server is no reason to be taken out of the Service: every replica would be at
-//! once, and judging with what is known beats not judging. Such a thing is [`Condition::Degraded`].
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -18,79 +11,24 @@ use axum::{
 use hyper::{StatusCode, header};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 
-use crate::webhook::accept::Draining;
-
-/// What readiness rests on, by name. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Health {
-    conditions: Arc<RwLock<BTreeMap<String, Condition>>>,
-    draining: Draining,
-}
-
-/// How one of the things stands that readiness rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    Ready,
-    /// It does less than it should, and this is said; no reason to be unready.
-    Degraded(String),
-    /// Not ready, and why.
-    Waiting(String),
-}
+use crate::{health::Health, webhook::accept::Draining};
 
 /// The registry that the parts of the process register their metrics with; every name begins with `portcullis_`.
 pub fn registry() -> Registry {
     Registry::with_prefix("portcullis")
 }
 
-pub fn router(health: Health, registry: Arc<Registry>) -> Router {
+pub fn router(health: Health, draining: Draining, registry: Arc<Registry>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(readyz).with_state(health))
+        .route("/readyz", get(readyz).with_state((health, draining)))
         .route("/metrics", get(metrics).with_state(registry))
 }
 
-// === impl Health ===
-
-impl Health {
-    /// Not ready until each of these has been [`set`](Self::set).
-    pub fn new<'a>(draining: Draining, conditions: impl IntoIterator<Item = &'a str>) -> Self {
-        let waiting = |name: &str| (name.to_owned(), Condition::Waiting("not yet".to_owned()));
-        let conditions = conditions.into_iter().map(waiting).collect();
-        Self { conditions: Arc::new(RwLock::new(conditions)), draining }
+async fn readyz(State((health, draining)): State<(Health, Draining)>) -> Response {
+    if draining.has_begun() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("draining\n{}", health.report())).into_response();
     }
-
-    pub fn set(&self, name: &str, condition: Condition) {
-        let mut conditions = self.conditions.write().unwrap_or_else(PoisonError::into_inner);
-        match conditions.get_mut(name) {
-            Some(known) => *known = condition,
-            None => drop(conditions.insert(name.to_owned(), condition)),
-        }
-    }
-
-    pub fn is_ready(&self) -> bool {
-        let conditions = self.conditions.read().unwrap_or_else(PoisonError::into_inner);
-        !self.draining.has_begun() && !conditions.values().any(|condition| matches!(condition, Condition::Waiting(_)))
-    }
-
-    /// A line for each condition.
-    fn report(&self) -> String {
-        let mut out = String::new();
-        if self.draining.has_begun() {
-            out.push_str("draining\n");
-        }
-        for (name, condition) in &*self.conditions.read().unwrap_or_else(PoisonError::into_inner) {
-            // Writing to a string does not fail.
-            let _ = match condition {
-                Condition::Ready => writeln!(out, "{name}: ready"),
-                Condition::Degraded(why) => writeln!(out, "{name}: degraded: {why}"),
-                Condition::Waiting(why) => writeln!(out, "{name}: not ready: {why}"),
-            };
-        }
-        out
-    }
-}
-
-async fn readyz(State(health): State<Health>) -> Response {
     let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, health.report()).into_response()
 }
@@ -114,9 +52,12 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::webhook::{
-        Door, Mode,
-        metrics::{Metrics, Outcome, Shed},
+    use crate::{
+        health::Condition,
+        webhook::{
+            Door, Mode,
+            metrics::{Metrics, Outcome, Shed},
+        },
     };
 
     async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
@@ -129,8 +70,8 @@ mod tests {
     #[tokio::test]
     async fn is_ready_when_nothing_is_waited_for_and_not_while_draining() {
         let draining = Draining::default();
-        let health = Health::new(draining.clone(), ["certificate", "policies"]);
-        let router = router(health.clone(), Arc::new(registry()));
+        let health = Health::new(["certificate", "policies"]);
+        let router = router(health.clone(), draining.clone(), Arc::new(registry()));
         assert_eq!(ask(&router, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
         health.set("certificate", Condition::Ready);
         health.set("policies", Condition::Waiting("2 of 9 compiled".into()));
@@ -157,7 +98,7 @@ mod tests {
         webhook.answered(Door::Validate(Mode::Fail), Outcome::Denied, Duration::from_micros(70));
         webhook.shed(Shed::Busy);
         webhook.certificate_expires(jiff::Timestamp::from_second(1_900_000_000).unwrap());
-        let router = router(Health::new(Draining::default(), []), Arc::new(registry));
+        let router = router(Health::new([]), Draining::default(), Arc::new(registry));
         let (status, text) = ask(&router, "/metrics").await;
         assert_eq!(status, StatusCode::OK);
         for line in [

@@ -1,8 +1,11 @@
 //! Portcullis guards the telemetry of Kubernetes gateways.
 //!
 //! ```text
-//! bytes ─▶ webhook::wire ─▶ select ─▶ Subject::read ─▶ evaluate ─▶ decide ─▶ webhook::wire ─▶ bytes
-//!                             ▲ PolicySet                  ▲ View
+//! bytes ─▶ webhook::wire ─▶ select ─▶ Subject::read ─▶ evaluate ─▶ decide ─▶ (cluster::ensure) ─▶ webhook::wire ─▶ bytes
+//!                             ▲ PolicySet                  ▲ View │  ▲
+//!                             │                            │      └─▶┘ cluster::handle: what a denial rests on, read again
+//!            cluster::policies ┴────── cluster::index ─────┘ ◀── cluster::watch ◀── API server
+//!                                            └─▶ cluster::changes ─▶ controller ─▶ grants, Events, status
 //! paths ─▶ files ─▶ subjects + View + policies ─▶ evaluate ─▶ decide ─▶ cli::report | cli::fix
 //! ```
 //!
@@ -21,6 +24,8 @@ pub mod controller;
 pub mod engine;
 #[cfg(feature = "cli")]
 pub mod files;
+#[cfg(feature = "server")]
+pub mod health;
 #[cfg(feature = "server")]
 pub mod serve;
 #[cfg(feature = "server")]

@@ -12,9 +12,10 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin::{self, Condition, Health},
+    admin,
     cli::args::ServeArgs,
     engine::snapshot::Snapshot,
+    health::{Condition, Health},
     webhook::{
         self, Webhook,
         accept::{self, Draining},
@@ -49,7 +50,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let draining = Draining::default();
     let world = if args.manifests.is_some() { ["manifests"].as_slice() } else { &["policies", "view"] };
-    let health = Health::new(draining.clone(), world.iter().copied().chain(["certificate", "listener"]));
+    let health = Health::new(world.iter().copied().chain(["certificate", "listener"]));
 
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let live = match &args.manifests {
@@ -85,7 +86,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "answering reviews");
-    let admin_router = admin::router(health.clone(), Arc::new(registry));
+    let admin_router = admin::router(health.clone(), draining.clone(), Arc::new(registry));
     tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
     tokio::spawn(call_ourselves(address, Arc::clone(&resolver), health.clone()));
 

@@ -14,7 +14,6 @@ use arc_swap::ArcSwap;
 use tokio::{sync::mpsc, task::AbortHandle, time};
 
 use crate::{
-    admin::{Condition, Health},
     cluster::{
         api::Api,
         changes::Changes,
@@ -24,6 +23,7 @@ use crate::{
         watched::{self, GUARD_POLICY},
     },
     engine::{kinds::Kind, snapshot::Snapshot, subject::ObjectKey, view::View},
+    health::{Condition, Health},
 };
 
 /// What comes within this time of the first change is published with it.

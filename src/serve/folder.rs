@@ -10,10 +10,10 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    admin::{Condition, Health},
     cli::args::Judging,
     engine::snapshot::Snapshot,
     files::{manifests, paths, policies, refusal_line, world},
+    health::{Condition, Health},
 };
 
 /// How often the folder is looked at.

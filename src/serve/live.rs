@@ -15,7 +15,6 @@ use tokio::{
 };
 
 use crate::{
-    admin::Health,
     cli::args::ServeArgs,
     cluster::{
         api::Api,
@@ -26,6 +25,7 @@ use crate::{
     },
     controller::{Settings, reconcile, status},
     engine::{snapshot::Snapshot, view::View},
+    health::Health,
 };
 
 /// For how long the Lease is being given back when the process ends.
