@@ -46,13 +46,18 @@ impl World {
     fn until_denied(&self, reference: &str) {
         wait_until("a broken object to be denied", || {
             let said = self.kubectl.try_apply(&self.policy(reference));
+            if said.ok {
+                // What is stored already would be told, and not denied.
+                self.kubectl.delete(&["listenerpolicy", "logs", "-n", &self.gw]);
+            }
             if !said.ok && said.err.contains("does not exist") { Ok(()) } else { Err(said.all()) }
         });
     }
 
     #[track_caller]
     fn denies(&self, reference: &str) {
-        self.kubectl.try_apply(&self.policy(reference)).fails().says("does not exist");
+        let said = self.kubectl.try_apply(&self.policy(reference));
+        assert!(!said.ok && said.err.contains("does not exist"), "{}\n{}", said.all(), self.portcullis.log());
     }
 
     fn is_ready(&self) -> bool {
