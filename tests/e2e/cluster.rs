@@ -8,11 +8,7 @@ use std::{
 };
 
 use crate::{
-    kubectl::Kubectl,
-    patience::wait_until,
-    portcullis::Portcullis,
-    registration::Registration,
-    sandbox::Sandbox,
+    kubectl::Kubectl, patience::wait_until, portcullis::Portcullis, registration::Registration, sandbox::Sandbox,
 };
 
 /// What `deploy/parts/rbac.yaml` binds its roles to.

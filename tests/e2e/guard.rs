@@ -125,8 +125,10 @@ fn narrowed(sandbox: &Sandbox<'_>) {
 fn port_change(sandbox: &Sandbox<'_>) {
     let world = World::new(sandbox);
     let (gw, obs) = (world.gw.as_str(), world.obs.as_str());
-    let both = "{ ports: [{ name: grpc, port: 4317, appProtocol: grpc }, { name: grpc-new, port: 5317, appProtocol: grpc }] }";
-    let policy = |port: u16| objects::listener_policy(gw, "logs", &format!("name: otel, namespace: {obs}, port: {port}"));
+    let both =
+        "{ ports: [{ name: grpc, port: 4317, appProtocol: grpc }, { name: grpc-new, port: 5317, appProtocol: grpc }] }";
+    let policy =
+        |port: u16| objects::listener_policy(gw, "logs", &format!("name: otel, namespace: {obs}, port: {port}"));
     world.kubectl.try_apply(&policy(5317)).fails().says("has no port");
     world.kubectl.apply(&objects::service_with(obs, "otel", both));
     world.kubectl.apply(&policy(5317));
@@ -191,7 +193,8 @@ fn garbage_collector(sandbox: &Sandbox<'_>) {
     let (kubectl, obs) = (&world.kubectl, world.obs.as_str());
     kubectl.run(&["create", "configmap", "owner", "-n", obs]).succeeds();
     let owner = kubectl.get_json(&["configmap", "owner", "-n", obs]);
-    let reference = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"] });
+    let reference =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"] });
     let patch = json!({ "metadata": { "ownerReferences": [reference] } });
     merge(kubectl, &["service", "otel", "-n", obs], &patch).succeeds();
     kubectl.delete(&["configmap", "owner", "-n", obs]);

@@ -6,7 +6,10 @@ use crate::{cluster, objects, patience::wait_until, sandbox::Sandbox, trial::Cas
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("live edits: the Pods of a gateway's Deployment get annotations", deployment).with_controllers(),
-    Case::new("live edits: in a production namespace that is as new as they are, collectors stop printing", new_production),
+    Case::new(
+        "live edits: in a production namespace that is as new as they are, collectors stop printing",
+        new_production,
+    ),
     Case::new("live edits: what is not production's is stored as it was written", elsewhere),
     Case::new("live edits: where KrakenD serves metrics is read from the ConfigMap its Pod mounts", krakend),
     Case::new("live edits: a KrakenD whose ConfigMap is not there starts without annotations", krakend_unseen),

@@ -43,7 +43,17 @@ const THREADS: usize = 4;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let cases = [basics::CASES, denials::CASES, edits::CASES, live::CASES, live_edits::CASES, oracle::CASES, guard::CASES, faults::CASES].concat();
+    let cases = [
+        basics::CASES,
+        denials::CASES,
+        edits::CASES,
+        live::CASES,
+        live_edits::CASES,
+        oracle::CASES,
+        guard::CASES,
+        faults::CASES,
+    ]
+    .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
     if let Some(plane) = trial::take_plane().filter(|_| conclusion.has_failed()) {
         let _ = writeln!(std::io::stderr(), "{}", plane.post_mortem());

@@ -37,7 +37,11 @@ const REFERENCES: &[(&str, &str, Told)] = &[
     ("without a grant, nor a collector", "name: nowhere, namespace: OBS, port: 4317", Refused("ReferenceGrant")),
     ("with a grant", "name: granted, namespace: OBS, port: 4317", Stored),
     ("with a grant for the other kind", "name: for-others, namespace: OBS, port: 4317", Refused("ReferenceGrant")),
-    ("with a grant for a collector that is not there", "name: gone, namespace: OBS, port: 4317", Refused("does not exist")),
+    (
+        "with a grant for a collector that is not there",
+        "name: gone, namespace: OBS, port: 4317",
+        Refused("does not exist"),
+    ),
     ("an unknown kind", "group: apps, kind: Deployment, name: otel", Refused("Deployment")),
     ("the core group by its name", "group: core, kind: Service, name: otel, port: 4317", Refused("core")),
     ("a Backend with a port", "group: gateway.kgateway.dev, kind: Backend, name: otel, port: 4317", Refused("port")),
@@ -67,7 +71,11 @@ fn entries() -> Vec<(&'static str, String, Told)> {
         ("gRPC", format!("{{ grpcService: {SINK} }}"), Stored),
         ("gRPC without a name", format!("{{ grpcService: {nameless} }}"), Refused("logName")),
         ("a file and gRPC", format!("{{ {FILE}, grpcService: {SINK} }}"), Refused("fileSink")),
-        ("a file and OpenTelemetry", format!("{{ {FILE}, {open} }}"), Warned("listener-policies/file-hides-opentelemetry")),
+        (
+            "a file and OpenTelemetry",
+            format!("{{ {FILE}, {open} }}"),
+            Warned("listener-policies/file-hides-opentelemetry"),
+        ),
         (
             "gRPC and OpenTelemetry",
             format!("{{ grpcService: {SINK}, {open} }}"),
@@ -100,7 +108,10 @@ fn world(sandbox: &Sandbox<'_>, kind: &str) -> (String, String) {
         service("misled", "{ ports: [{ name: grpc, port: 4317, appProtocol: http }] }"),
         service("otlp-http", "{ ports: [{ name: grpc, port: 4318 }] }"),
         service("udp", "{ ports: [{ name: grpc, port: 6831, protocol: UDP }] }"),
-        service("external", "{ type: ExternalName, externalName: otel.example.com, ports: [{ name: grpc, port: 4317 }] }"),
+        service(
+            "external",
+            "{ type: ExternalName, externalName: otel.example.com, ports: [{ name: grpc, port: 4317 }] }",
+        ),
         objects::service(&obs, "private", 4317),
         objects::service(&obs, "granted", 4317),
         objects::service(&obs, "for-others", 4317),
@@ -172,7 +183,9 @@ fn all(sandbox: &Sandbox<'_>, kind: &'static str, settings: fn(&str) -> String) 
     }
     // Traces are sent by the same kind of reference.
     let tracing = |name: &str| {
-        let provider = format!("{{ openTelemetry: {{ serviceName: a, grpcService: {{ backendRef: {{ name: {name}, port: 4317 }} }} }} }}");
+        let provider = format!(
+            "{{ openTelemetry: {{ serviceName: a, grpcService: {{ backendRef: {{ name: {name}, port: 4317 }} }} }} }}"
+        );
         let spec = format!("{to_http} {}", settings(&format!("tracing: {{ provider: {provider} }}")));
         telemetry(kind, &gw, "row", &spec)
     };
