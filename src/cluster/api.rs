@@ -94,7 +94,14 @@ impl Api {
     /// It could not be read.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
         let Some(api) = self.objects(&key.group, &key.kind, &key.namespace).await? else { return Ok(None) };
-        Ok(api.get_opt(&key.name).await?.map(|observed| observed.value))
+        let read = match api.get_opt(&key.name).await {
+            Err(error) if is_not_served(&error) => match self.anew(&key.group, &key.kind, &key.namespace).await? {
+                Some(api) => api.get_opt(&key.name).await,
+                None => return Ok(None),
+            },
+            read => read,
+        };
+        Ok(read?.map(|observed| observed.value))
     }
 
     /// The objects of a kind in a namespace, or in all where it is empty; none where the kind is not served.
@@ -103,7 +110,15 @@ impl Api {
     /// They could not be read, or are more than [`limits::LISTED`].
     pub async fn list(&self, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
         let Some(api) = self.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
-        let listed = api.list(&ListParams::default().limit(limits::LISTED)).await?;
+        let some = ListParams::default().limit(limits::LISTED);
+        let read = match api.list(&some).await {
+            Err(error) if is_not_served(&error) => match self.anew(group, kind, namespace).await? {
+                Some(api) => api.list(&some).await,
+                None => return Ok(Vec::new()),
+            },
+            read => read,
+        };
+        let listed = read?;
         if listed.metadata.continue_.is_some_and(|more| !more.is_empty()) {
             let too_many = format!("there are more than {} of {kind} in `{namespace}`", limits::LISTED);
             return Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))));
@@ -146,6 +161,14 @@ impl Api {
             Some(known) => Ok(Some(known)),
             None => self.discover(kind).await,
         }
+    }
+
+    /// The same for a kind of which what was discovered does not hold any more: its definition was removed, or changed.
+    async fn anew(&self, group: &str, kind: &str, namespace: &str) -> Result<Option<kube::Api<Observed>>, ApiError> {
+        if let Some(known) = kinds::by_kind(group, kind) {
+            self.discover(known).await?;
+        }
+        self.objects(group, kind, namespace).await
     }
 
     /// kube's own API of what has been discovered.
@@ -262,6 +285,14 @@ fn in_some_version(group: &ApiGroup, kind: &str) -> Option<ApiResource> {
     let versions = std::iter::once(group.preferred_version_or_latest()).chain(group.versions());
     let mut resources = versions.flat_map(|version| group.versioned_resources(version));
     resources.find(|(resource, _)| resource.kind == kind).map(|(resource, _)| resource)
+}
+
+/// Whether this says that there is no such resource, rather than no such object: the API server then answers 404 with words
+/// that are no Status, or with one that names no object.
+fn is_not_served(error: &kube::Error) -> bool {
+    let names_one =
+        |status: &kube::core::Status| status.details.as_ref().is_some_and(|details| !details.name.is_empty());
+    matches!(error, kube::Error::Api(status) if status.code == 404 && !(status.is_not_found() && names_one(status)))
 }
 
 /// These are part of every API server, in this version.

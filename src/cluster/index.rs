@@ -316,3 +316,6 @@ impl Followed {
 fn is_policy(kind: &Kind) -> bool {
     (kind.group, kind.kind) == GUARD_POLICY
 }
+
+#[cfg(test)]
+mod tests;

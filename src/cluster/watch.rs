@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use kube::{
     core::ApiResource,
-    runtime::{WatchStreamExt as _, watcher},
+    runtime::{WatchStreamExt as _, utils::Backoff, watcher},
 };
 use serde_json::Value;
 use tokio::{sync::mpsc, time};
@@ -22,8 +22,14 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Between two attempts at what has just failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The longest pause between two attempts: an API server that is back must not find us asleep for half a minute, in which
+/// the guard would not hear of what has come to be needed.
+const LONGEST: Duration = Duration::from_secs(4);
+
 /// How long a watch that failed must be silent to be asked whether it has recovered: it says nothing when it is resumed.
-const SILENT: Duration = Duration::from_secs(5);
+///
+/// INVARIANT: longer than [`LONGEST`], so that within it there was an attempt, and that one has not failed.
+const SILENT: Duration = Duration::from_secs(6);
 
 /// The largest page of a list where the API server cannot stream it.
 const PAGE: u32 = 500;
@@ -49,6 +55,12 @@ pub enum News {
     Failing(String),
     /// It can again, and nothing was missed.
     Recovered,
+}
+
+/// Pauses between attempts at a watch: [`PAUSE`], doubled up to [`LONGEST`].
+#[derive(Debug, Default)]
+struct Pauses {
+    last: Option<Duration>,
 }
 
 /// Why a watch ended.
@@ -99,7 +111,7 @@ async fn watch(
     // A streamed list is never held in one piece, neither here nor in the API server.
     let config = if streaming { config.streaming_lists() } else { config.page_size(PAGE).any_semantic() };
     let key = |observed: &Observed| observed.key(kind.group, kind.kind);
-    let stream = watcher(api.objects_of(resource, ""), config).default_backoff();
+    let stream = watcher(api.objects_of(resource, ""), config).backoff(Pauses::default());
     let mut stream = std::pin::pin!(stream);
     let mut failing = false;
     loop {
@@ -132,6 +144,24 @@ async fn watch(
         if heard.send(Heard { kind, news }).await.is_err() {
             return Ended::Unheard;
         }
+    }
+}
+
+// === impl Pauses ===
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.last.map_or(PAUSE, |last| last.saturating_mul(2)).min(LONGEST);
+        self.last = Some(pause);
+        Some(pause)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.last = None;
     }
 }
 

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use crate::engine::{
     decide::Decision,
+    finding::{Level, Rests},
     kinds::GATEWAY_API,
     limits,
+    policy::Action,
     rules::in_use,
-    verdict::Judged,
+    verdict::{Asker, Judged, Verdict},
     view::{LookUp, View},
 };
 
@@ -32,6 +34,32 @@ pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>) -
         _ => false,
     });
     wanted.filter(|look_up| !confirmed.contains(*look_up)).take(limits::CONFIRMED).cloned().collect()
+}
+
+/// Where a mistake counts for less because no Gateway of kgateway's is known that it would hurt: the Gateways that may be
+/// newer than the view. In a folder they come right before the telemetry object.
+pub fn sparing(verdict: &Verdict, view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+    let askers = verdict.judged.iter().flat_map(|judged| judged.askers.iter().filter(|asker| spares(judged, asker)));
+    let wanted = askers.flat_map(|asker| asker.look_ups.iter()).filter(|look_up| match look_up {
+        LookUp::Object(key) => {
+            key.group == GATEWAY_API && matches!(key.kind.as_str(), "Gateway" | "GatewayClass") && !view.has(key)
+        }
+        LookUp::List { group, kind, .. } => (*group, *kind) == (GATEWAY_API, "Gateway"),
+        LookUp::All { .. } | LookUp::Referrers(_) => false,
+    });
+    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(limits::CONFIRMED).cloned().collect()
+}
+
+/// Whether this would deny if it were as bad as its code says.
+fn spares(judged: &Judged, asker: &Asker) -> bool {
+    let code = &*judged.finding.code;
+    let policy = &asker.policy;
+    asker.level == Level::Warning
+        && !asker.uncertain
+        && asker.rests != Rests::Object
+        && policy.action == Action::Deny
+        && !policy.levels.contains_key(code)
+        && policy.rule.codes.iter().any(|known| known.name == code && known.level == Level::Error)
 }
 
 /// Single objects first, those that the finding names before all: they are what it says would break.

@@ -148,6 +148,7 @@ fn confirmed(
         let known = overlay.as_ref().unwrap_or(view);
         let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed);
         look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed));
+        look_ups.extend(confirm::sparing(&verdict, known, &confirmed));
         if look_ups.is_empty() {
             break;
         }
@@ -165,8 +166,9 @@ fn confirmed(
         verdict = evaluate(selection, subject, &read, now);
         overlay = Some(read);
     }
-    if overlay.is_some() && !first.is_empty() {
-        live.cluster.confirmed(denied(&verdict, ask) != first);
+    let last = denied(&verdict, ask);
+    if overlay.is_some() && !(first.is_empty() && last.is_empty()) {
+        live.cluster.confirmed(last != first);
     }
     verdict
 }

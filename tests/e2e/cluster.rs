@@ -60,7 +60,7 @@ fn install(kubectl: &Kubectl) {
         if said.ok { Ok(()) } else { Err(said.all()) }
     });
     apply_policies(kubectl);
-    for resource in ["guardpolicies.portcullis.dev", "backends.gateway.kgateway.dev", "services"] {
+    for resource in ["guardpolicies.portcullis.dev", "gateways.gateway.networking.k8s.io", "services"] {
         wait_until("the role to count", || {
             let said = kubectl.run(&["auth", "can-i", "watch", resource, "--as", USER]);
             if said.ok { Ok(()) } else { Err(said.all()) }

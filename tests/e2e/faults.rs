@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("faults: while the API server restarts nothing is forgotten, and nothing missed after it", restart)
         .alone(),
     Case::new("faults: what is too old to be watched is listed again, and what is gone is noticed", too_old).alone(),
+    Case::new("faults: while the view is behind, what is new counts", behind).alone(),
     Case::new("faults: a kind that may not be read any more is unknown, and denies nothing", forbidden).alone(),
     Case::new("faults: a kind that is installed after the start is found, and one that is removed is gone", kinds)
         .alone(),
@@ -51,13 +52,18 @@ impl World {
     fn until_denied(&self, reference: &str) {
         wait_until("a broken object to be denied", || {
             let said = self.kubectl.try_apply(&self.policy(reference));
+            if said.ok {
+                // What is stored already would be told, and not denied.
+                self.kubectl.delete(&["listenerpolicy", "logs", "-n", &self.gw]);
+            }
             if !said.ok && said.err.contains("does not exist") { Ok(()) } else { Err(said.all()) }
         });
     }
 
     #[track_caller]
     fn denies(&self, reference: &str) {
-        self.kubectl.try_apply(&self.policy(reference)).fails().says("does not exist");
+        let said = self.kubectl.try_apply(&self.policy(reference));
+        assert!(!said.ok && said.err.contains("does not exist"), "{}\n{}", said.all(), self.portcullis.log());
     }
 
     fn is_ready(&self) -> bool {
@@ -91,7 +97,7 @@ fn restart(sandbox: &Sandbox<'_>) {
     world.until_guarded(&["service", "otel", "-n", &world.gw]);
     world.kubectl.delete(&["listenerpolicy", "logs", "-n", &world.gw]);
     world.kubectl.delete(&["service", "otel", "-n", &world.gw]);
-    world.denies(TO_OTEL);
+    world.until_denied(TO_OTEL);
     world.portcullis.wait_until_it_says("view: ready");
 }
 
@@ -113,7 +119,7 @@ fn too_old(sandbox: &Sandbox<'_>) {
     world.until_guarded(&["service", "new", "-n", gw]);
     // Nothing needs it any more.
     kubectl.delete(&["service", "otel", "-n", gw]);
-    world.denies(TO_OTEL);
+    world.until_denied(TO_OTEL);
     world.portcullis.wait_until_it_says("view: ready");
 }
 
@@ -121,6 +127,24 @@ fn too_old(sandbox: &Sandbox<'_>) {
 struct Without<'a>(&'a Kubectl);
 
 impl<'a> Without<'a> {
+    /// Neither Services nor Gateways can be listed and watched: one object can still be read.
+    fn watches(kubectl: &'a Kubectl) -> Self {
+        let role = kubectl.get_json(&["clusterrole", "portcullis"]);
+        let mut rules = role["rules"].as_array().cloned().expect("its rules");
+        for rule in &mut rules {
+            let resources = rule["resources"].to_string();
+            if resources.contains("\"services\"") || resources.contains("\"gateways\"") {
+                rule["verbs"] = json!(["get"]);
+            }
+        }
+        let without = Self(kubectl);
+        let patch = json!({ "rules": rules }).to_string();
+        kubectl.run(&["patch", "clusterrole", "portcullis", "--type=merge", "-p", &patch]).succeeds();
+        without.until_refused("services");
+        without.until_refused("gateways.gateway.networking.k8s.io");
+        without
+    }
+
     fn services(kubectl: &'a Kubectl) -> Self {
         let role = kubectl.get_json(&["clusterrole", "portcullis"]);
         let rules = role["rules"].as_array().expect("its rules");
@@ -130,11 +154,16 @@ impl<'a> Without<'a> {
         let patch = json!([{ "op": "replace", "path": path, "value": ["namespaces"] }]);
         let without = Self(kubectl);
         kubectl.run(&["patch", "clusterrole", "portcullis", "--type=json", "-p", &patch.to_string()]).succeeds();
+        without.until_refused("services");
+        without
+    }
+
+    #[track_caller]
+    fn until_refused(&self, resource: &str) {
         wait_until("the role to have changed", || {
-            let said = kubectl.run(&["auth", "can-i", "list", "services", "--as", cluster::USER]);
+            let said = self.0.run(&["auth", "can-i", "list", resource, "--as", cluster::USER]);
             if said.ok { Err(said.all()) } else { Ok(()) }
         });
-        without
     }
 }
 
@@ -142,6 +171,26 @@ impl Drop for Without<'_> {
     fn drop(&mut self) {
         self.0.run(&["apply", "-f", &cluster::file("deploy/parts/rbac.yaml").display().to_string()]);
     }
+}
+
+fn behind(sandbox: &Sandbox<'_>) {
+    let world = World::new(sandbox);
+    let (kubectl, gw) = (&world.kubectl, world.gw.as_str());
+    let without = Without::watches(kubectl);
+    sandbox.plane().restart_api_server();
+    world.portcullis.wait_until_it_says("view: degraded: ");
+    kubectl.apply(&[objects::gateway_of(gw, "new", "kgateway"), objects::service(gw, "new", 4317)].concat());
+    let policy = |name: &str| {
+        let policy = objects::listener_policy(gw, "new", &format!("name: {name}, port: 4317"));
+        policy.replace("name: http }]", "name: new }]")
+    };
+    let gateway = format!("Gateway {gw}/new: every route of it would answer HTTP 500");
+    kubectl.try_apply(&policy("gone")).fails().says("does not exist").says(&gateway);
+    kubectl.apply(&policy("new")).never_says("backend-refs/");
+    let known = metric(&world.portcullis, r#"portcullis_confirmed_total{result="changed"}"#);
+    assert!(known.is_some_and(|count| count != "0"), "{:?}", world.portcullis.get("/metrics"));
+    drop(without);
+    world.portcullis.wait_until_it_says("view: ready");
 }
 
 fn forbidden(sandbox: &Sandbox<'_>) {
