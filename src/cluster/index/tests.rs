@@ -3,18 +3,15 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    engine::{
-        kinds::{self, CORE},
-        view::{Answer, Lens, control_plane::ControlPlane},
-    },
-    webhook::accept::Draining,
+use crate::engine::{
+    kinds::{self, CORE},
+    view::{Answer, Lens, control_plane::ControlPlane},
 };
 
 /// An index that hears only what a test tells it.
 fn index() -> Index {
     let client = Client::try_from(Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
-    let health = Health::new(Draining::default(), ["view", "policies"]);
+    let health = Health::new(["view", "policies"]);
     let metrics = Metrics::register(&mut Registry::default());
     let view = View::open(ControlPlane::default());
     let mut index = Index::new(Api::new(client), view, Published::default(), health, metrics);
