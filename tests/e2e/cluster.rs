@@ -62,7 +62,9 @@ fn install(kubectl: &Kubectl) {
         let said = kubectl.run(&["get", "guardpolicies"]);
         if said.ok { Ok(()) } else { Err(said.all()) }
     });
-    restore_policies(kubectl).into_iter().for_each(|said| drop(said.succeeds()));
+    for said in restore_policies(kubectl) {
+        said.succeeds();
+    }
     for resource in ["guardpolicies.portcullis.dev", "gateways.gateway.networking.k8s.io", "services"] {
         wait_until("the role to count", || {
             let said = kubectl.run(&["auth", "can-i", "watch", resource, "--as", USER]);
