@@ -8,7 +8,11 @@ use std::{
 };
 
 use crate::{
-    kubectl::Kubectl, patience::wait_until, portcullis::Portcullis, registration::Registration, sandbox::Sandbox,
+    kubectl::{Kubectl, Said},
+    patience::wait_until,
+    portcullis::Portcullis,
+    registration::Registration,
+    sandbox::Sandbox,
 };
 
 /// What `deploy/parts/rbac.yaml` binds its roles to.
@@ -41,11 +45,10 @@ pub(crate) fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Applies the default policies as they are shipped; what tests changed of them is undone.
-pub(crate) fn apply_policies(kubectl: &Kubectl) {
-    for policy in default_policies() {
-        kubectl.run(&["apply", "-f", &policy.display().to_string()]).succeeds();
-    }
+/// Puts the default policies back as they are shipped, whatever a test did to them.
+pub(crate) fn restore_policies(kubectl: &Kubectl) -> Vec<Said> {
+    let apply = |policy: PathBuf| kubectl.run(&["apply", "-f", &policy.display().to_string()]);
+    default_policies().into_iter().map(apply).collect()
 }
 
 fn install(kubectl: &Kubectl) {
@@ -59,7 +62,9 @@ fn install(kubectl: &Kubectl) {
         let said = kubectl.run(&["get", "guardpolicies"]);
         if said.ok { Ok(()) } else { Err(said.all()) }
     });
-    apply_policies(kubectl);
+    for said in restore_policies(kubectl) {
+        said.succeeds();
+    }
     for resource in ["guardpolicies.portcullis.dev", "gateways.gateway.networking.k8s.io", "services"] {
         wait_until("the role to count", || {
             let said = kubectl.run(&["auth", "can-i", "watch", resource, "--as", USER]);

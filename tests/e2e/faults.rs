@@ -308,11 +308,7 @@ struct Policies<'a>(&'a Kubectl);
 
 impl Drop for Policies<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.run(&["apply", "-f", &cluster::file("policies").display().to_string()]);
-        } else {
-            cluster::apply_policies(self.0);
-        }
+        cluster::restore_policies(self.0);
     }
 }
 
