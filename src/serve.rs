@@ -53,7 +53,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let health = Health::new(world.iter().copied().chain(["certificate", "listener"]));
 
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let live = match &args.manifests {
+    let mut live = match &args.manifests {
         Some(folder) => {
             folder::serve(folder, &args.judging, &current, &health)?;
             None
@@ -94,10 +94,12 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = accept::Settings { drain: Duration::from_secs(args.drain), ..accept::Settings::default() };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = async move {
+    let mut failed = false;
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = one_ended(live.as_mut()) => failed = true,
         }
     };
     let cut = accept::serve(listener, tls, webhook::router(webhook), settings, draining, metrics, stop).await;
@@ -105,7 +107,15 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         live.stop().await;
     }
     tracing::info!(cut_off = cut, "stopped");
+    anyhow::ensure!(!failed, "a part of the process has ended that must not: see the log before this");
     Ok(())
+}
+
+async fn one_ended(live: Option<&mut live::Live>) {
+    match live {
+        Some(live) => live.tasks.one_ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ready when a TLS call to ourselves was answered; until then it is tried again.

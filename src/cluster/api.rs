@@ -1,12 +1,12 @@
 //! The API server: one object, one list, one write. Everything else of the cluster goes through here.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Client, Resource,
-    api::{ListParams, PostParams},
+    api::ListParams,
     core::{ApiResource, DynamicResourceScope},
     discovery::{self, ApiGroup},
 };
@@ -42,6 +42,8 @@ pub enum ApiError {
     NotServed(&'static str),
     #[error("not allowed: {0}")]
     Forbidden(String),
+    #[error("there are too many to read them all")]
+    TooMany,
     #[error("there is none")]
     NotFound,
     #[error("somebody else wrote it: {0}")]
@@ -88,11 +90,14 @@ impl Api {
         Ok(found)
     }
 
-    /// One object; None where there is none, or where its kind is not served.
+    /// One object; None where there is none, where its kind is not served, or where nothing can have such a name.
     ///
     /// # Errors
     /// It could not be read.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
+        if !is_a_name(&key.name) || !(key.namespace.is_empty() || is_a_name(&key.namespace)) {
+            return Ok(None);
+        }
         let Some(api) = self.objects(&key.group, &key.kind, &key.namespace).await? else { return Ok(None) };
         let read = match api.get_opt(&key.name).await {
             Err(error) if is_not_served(&error) => match self.anew(&key.group, &key.kind, &key.namespace).await? {
@@ -107,32 +112,41 @@ impl Api {
     /// The objects of a kind in a namespace, or in all where it is empty; none where the kind is not served.
     ///
     /// # Errors
-    /// They could not be read, or are more than [`limits::LISTED`].
+    /// They could not be read, or are more than [`limits::LISTED_PAGES`] pages.
     pub async fn list(&self, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
-        let Some(api) = self.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
-        let some = ListParams::default().limit(limits::LISTED);
-        let read = match api.list(&some).await {
-            Err(error) if is_not_served(&error) => match self.anew(group, kind, namespace).await? {
-                Some(api) => api.list(&some).await,
-                None => return Ok(Vec::new()),
-            },
-            read => read,
-        };
-        let listed = read?;
-        if listed.metadata.continue_.is_some_and(|more| !more.is_empty()) {
-            let too_many = format!("there are more than {} of {kind} in `{namespace}`", limits::LISTED);
-            return Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))));
+        if !(namespace.is_empty() || is_a_name(namespace)) {
+            return Ok(Vec::new());
         }
-        Ok(listed.items.into_iter().map(|observed| (observed.key(group, kind), observed.value)).collect())
+        let Some(mut api) = self.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
+        let mut page = ListParams::default().limit(limits::LISTED);
+        let mut objects = Vec::new();
+        for _ in 0..limits::LISTED_PAGES {
+            let read = match api.list(&page).await {
+                Err(error) if is_not_served(&error) => match self.anew(group, kind, namespace).await? {
+                    Some(anew) => {
+                        api = anew;
+                        api.list(&page).await
+                    }
+                    None => return Ok(Vec::new()),
+                },
+                read => read,
+            };
+            let listed = read?;
+            objects.extend(listed.items.into_iter().map(|observed| (observed.key(group, kind), observed.value)));
+            match listed.metadata.continue_.filter(|more| !more.is_empty()) {
+                Some(more) => page = page.continue_token(&more),
+                None => return Ok(objects),
+            }
+        }
+        Err(ApiError::TooMany)
     }
 
     /// Whether a kind can be listed at all.
-    ///
-    /// # Errors
-    /// It cannot.
-    pub async fn list_one(&self, resource: &ApiResource) -> Result<(), ApiError> {
-        self.objects_of(resource, "").list(&ListParams::default().limit(1)).await?;
-        Ok(())
+    pub async fn can_list(&self, resource: &ApiResource) -> bool {
+        let one = ListParams::default().limit(1);
+        let all = self.objects_of(resource, "");
+        let listed = tokio::time::timeout(Duration::from_millis(limits::CALL_MS), all.list(&one)).await;
+        matches!(listed, Ok(Ok(_)))
     }
 
     /// kube's own API of a kind; None where it is not served.
@@ -178,18 +192,6 @@ impl Api {
         } else {
             kube::Api::namespaced_with(self.client(), namespace, resource)
         }
-    }
-
-    /// Creates an object.
-    ///
-    /// # Errors
-    /// It could not be created.
-    pub async fn create(&self, key: &ObjectKey, value: Value) -> Result<(), ApiError> {
-        let Some(api) = self.objects(&key.group, &key.kind, &key.namespace).await? else {
-            return Err(ApiError::NotServed("the kind"));
-        };
-        api.create(&PostParams::default(), &Observed::from(value)).await?;
-        Ok(())
     }
 }
 
@@ -295,6 +297,12 @@ fn is_not_served(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 && !(status.is_not_found() && names_one(status)))
 }
 
+/// Whether an object can have this name: in a path it means nothing else. What a user wrote as a name goes into one.
+fn is_a_name(text: &str) -> bool {
+    let alone = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '.');
+    !text.is_empty() && text.len() <= 253 && text.chars().all(alone) && text.chars().any(char::is_alphanumeric)
+}
+
 /// These are part of every API server, in this version.
 fn version_of_built_in(kind: &Kind) -> Option<&'static str> {
     match kind.group {
@@ -310,5 +318,22 @@ fn resource(kind: &Kind, version: &str) -> ApiResource {
         api_version: if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) },
         kind: kind.kind.to_owned(),
         plural: kind.resource.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_lead_elsewhere_in_a_path_is_no_name() {
+        for name in ["otel", "otel-collector.v2", "0"] {
+            assert!(is_a_name(name), "{name}");
+        }
+        for name in
+            ["", ".", "..", "otel?x", "otel/x", "otel#x", "otel%2e", "otel collector", "{{ .Values.name }}", "ötel"]
+        {
+            assert!(!is_a_name(name), "{name}");
+        }
     }
 }

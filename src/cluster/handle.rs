@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Instant};
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use tokio::{runtime, task, time};
+use tokio::{runtime, sync::Semaphore, task, time};
 
 use crate::{
     cluster::{
@@ -27,6 +27,8 @@ pub struct Handle {
     api: Api,
     runtime: runtime::Handle,
     metrics: Arc<Metrics>,
+    /// Calls under way, of all requests together.
+    calls: Arc<Semaphore>,
 }
 
 /// What a look-up brought when it was made in the cluster itself.
@@ -39,28 +41,36 @@ enum Read {
 
 impl Handle {
     pub fn new(api: Api, runtime: runtime::Handle, metrics: Arc<Metrics>) -> Self {
-        Self { api, runtime, metrics }
+        Self { api, runtime, metrics, calls: Arc::new(Semaphore::new(limits::CONFIRMING_AT_ONCE)) }
     }
 
     /// The view with what the cluster itself says to these look-ups. What cannot be read until then is doubted.
     pub fn confirm(&self, view: &View, look_ups: &BTreeSet<LookUp>, until: Instant) -> View {
         let reads = self.wait(async {
             let reads = futures::stream::iter(look_ups.iter().map(async |look_up| {
-                let read = time::timeout_at(until.into(), self.read(look_up)).await;
+                let read = time::timeout_at(until.into(), async {
+                    let _turn = self.calls.acquire().await;
+                    self.read(look_up).await
+                })
+                .await;
                 (look_up.clone(), read.unwrap_or_else(|_| Err("it took too long".to_owned())))
             }));
             reads.buffer_unordered(limits::CONFIRM_AT_ONCE).collect::<Vec<_>>().await
         });
         let mut view = view.clone();
+        let mut unread: Vec<(LookUp, String)> = Vec::new();
         for (look_up, read) in reads {
             match read {
                 Ok(read) => lay_over(&mut view, &look_up, read),
-                Err(why) => {
-                    tracing::warn!(?look_up, why, "cannot be read again");
-                    self.metrics.confirmed(Confirmed::Unread);
-                    view.doubt(look_up);
-                }
+                Err(why) => unread.push((look_up, why)),
             }
+        }
+        if let Some((look_up, why)) = unread.first() {
+            tracing::warn!(?look_up, why, of = look_ups.len(), unread = unread.len(), "cannot be read again");
+        }
+        for (look_up, _) in unread {
+            self.metrics.confirmed(Confirmed::Unread);
+            view.doubt(look_up);
         }
         view
     }
@@ -107,8 +117,8 @@ impl Handle {
 
 fn lay_over(view: &mut View, look_up: &LookUp, read: Read) {
     match (look_up, read) {
-        (LookUp::Object(key), Read::Object(Some(object))) => view.insert(key, &object),
-        (LookUp::Object(key), Read::Object(None)) => view.remove(key),
+        (LookUp::Object(key), Read::Object(Some(object))) if is_named(&object, &key.name) => view.insert(key, &object),
+        (LookUp::Object(key), Read::Object(_)) => view.remove(key),
         (LookUp::List { group, kind, namespace }, Read::List(listed)) => {
             for gone in view.keys_in(namespace).iter().filter(|key| key.group == *group && key.kind == *kind) {
                 view.remove(gone);
@@ -119,4 +129,9 @@ fn lay_over(view: &mut View, look_up: &LookUp, read: Read) {
         }
         _ => {}
     }
+}
+
+/// Whether the API server answered with the object that was asked for.
+fn is_named(object: &Value, name: &str) -> bool {
+    object.pointer("/metadata/name").and_then(Value::as_str) == Some(name)
 }

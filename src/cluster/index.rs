@@ -53,6 +53,8 @@ pub struct Index {
     policies: Policies,
     snapshot: Snapshot,
     kinds: BTreeMap<(&'static str, &'static str), Followed>,
+    /// Once everything was known, what is not known any more is no reason to be unready.
+    was_ready: bool,
     sender: mpsc::Sender<Heard>,
     receiver: mpsc::Receiver<Heard>,
 }
@@ -78,7 +80,7 @@ impl Index {
         let (sender, receiver) = mpsc::channel(WAITING);
         let snapshot = Snapshot { view, ..Snapshot::default() };
         let (policies, kinds) = (Policies::default(), BTreeMap::new());
-        Self { api, published, health, metrics, policies, snapshot, kinds, sender, receiver }
+        Self { api, published, health, metrics, policies, snapshot, kinds, was_ready: false, sender, receiver }
     }
 
     /// Follows the cluster until the process ends.
@@ -90,6 +92,7 @@ impl Index {
             tokio::select! {
                 _ = self.receiver.recv_many(&mut heard, WAITING) => {}
                 _ = seconds.tick() => {
+                    self.begin_again();
                     self.lose_patience();
                     self.report();
                     continue;
@@ -113,9 +116,8 @@ impl Index {
         let mut policies_changed = false;
         let mut stages_changed = false;
         for Heard { kind, news } in heard {
-            policies_changed |= is_policy(kind) && !matches!(news, News::Failing(_) | News::Recovered);
             stages_changed |= !matches!(news, News::Applied(..) | News::Deleted(_) | News::Listed(..));
-            self.hear(kind, news, &mut changed);
+            policies_changed |= self.hear(kind, news, &mut changed);
         }
         // A list of policies counts as a whole.
         if policies_changed && self.kinds.get(&GUARD_POLICY).is_some_and(|policies| policies.listed) {
@@ -131,11 +133,16 @@ impl Index {
         }
     }
 
-    fn hear(&mut self, kind: &'static Kind, news: News, changed: &mut BTreeSet<ObjectKey>) {
+    /// Takes note of it, and says whether it may change which policies are in force.
+    fn hear(&mut self, kind: &'static Kind, news: News, changed: &mut BTreeSet<ObjectKey>) -> bool {
         let id = (kind.group, kind.kind);
-        let Some(followed) = self.kinds.get_mut(&id) else { return };
+        let mut policies_changed =
+            is_policy(kind) && matches!(news, News::Complete | News::NotServed | News::Deleted(_));
+        let Some(followed) = self.kinds.get_mut(&id) else { return false };
         match &news {
             News::Failing(why) => followed.fails(kind.kind, why),
+            // That a list begins does not say that it will end.
+            News::Begun | News::Listed(..) => {}
             _ => followed.answers(kind.kind),
         }
         match news {
@@ -145,7 +152,7 @@ impl Index {
                     listing.insert(key.clone());
                 }
                 if is_policy(kind) {
-                    self.policies.insert(&key.name, &object);
+                    policies_changed |= self.policies.insert(&key.name, &object);
                 } else {
                     self.snapshot.view.insert(&key, &object);
                 }
@@ -170,6 +177,7 @@ impl Index {
         if known != self.snapshot.view.is_complete(kind.group, kind.kind) {
             self.snapshot.view.mark_complete(kind.group, kind.kind, known);
         }
+        policies_changed
     }
 
     fn forget(&mut self, key: &ObjectKey, policy: bool) {
@@ -227,6 +235,21 @@ impl Index {
         self.kinds.insert(id, followed);
     }
 
+    /// A watch never ends of itself while somebody listens: one that did has panicked over what it was sent.
+    fn begin_again(&mut self) {
+        let ended: Vec<_> =
+            self.kinds.iter().filter(|(_, followed)| followed.task.is_finished()).map(|(id, _)| *id).collect();
+        for id in ended {
+            tracing::error!(kind = id.1, "its watch has ended; another one begins");
+            let Some(kind) = watched::row(id) else { continue };
+            let task = tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle();
+            if let Some(followed) = self.kinds.get_mut(&id) {
+                followed.task = task;
+                followed.fails(kind.kind, "its watch has ended");
+            }
+        }
+    }
+
     fn is_settled(&self) -> bool {
         self.kinds.values().all(|followed| followed.listed)
     }
@@ -247,14 +270,14 @@ impl Index {
     }
 
     /// Says how everything stands: the view before the policies, so that nothing looks ready between the two.
-    fn report(&self) {
+    fn report(&mut self) {
         let mut waiting = Vec::new();
         let mut degraded = Vec::new();
         for ((group, kind), followed) in &self.kinds {
             let standing = followed.listed && followed.failing.is_none();
             self.metrics.kind(kind, self.snapshot.view.len_of(group, kind), standing);
             match &followed.failing {
-                _ if !followed.listed && !followed.is_lost() => waiting.push(*kind),
+                _ if !followed.listed && !followed.is_lost() && !self.was_ready => waiting.push(*kind),
                 Some(why) => degraded.push(format!("{kind} cannot be watched: {why}")),
                 None if !followed.listed => degraded.push(format!("{kind} is not listed yet")),
                 None => {}
@@ -267,14 +290,22 @@ impl Index {
         } else {
             Condition::Degraded(degraded.join("; "))
         };
+        let policies = self.standing();
+        let waits = |condition: &Condition| matches!(condition, Condition::Waiting(_));
+        self.was_ready |= !waits(&condition) && !waits(&policies);
         self.health.set("view", condition);
-        self.health.set("policies", self.standing());
+        self.health.set("policies", policies);
     }
 
     fn standing(&self) -> Condition {
-        let listed = self.kinds.get(&GUARD_POLICY).is_some_and(|followed| followed.listed || followed.is_lost());
-        if !listed {
-            return Condition::Waiting("GuardPolicies are not listed yet".to_owned());
+        // However long it takes: a process that knows no policies must not take the place of one that does.
+        let Some(policies) = self.kinds.get(&GUARD_POLICY).filter(|policies| policies.listed) else {
+            let why = self.kinds.get(&GUARD_POLICY).and_then(|policies| policies.failing.clone());
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            return Condition::Waiting(format!("GuardPolicies are not listed yet{why}"));
+        };
+        if let Some(why) = policies.failing.as_ref().filter(|_| policies.is_lost()) {
+            return Condition::Degraded(format!("GuardPolicies cannot be watched, those known stay in force: {why}"));
         }
         let wrong: Vec<_> =
             self.policies.standings().into_iter().filter(|standing| standing.problem.is_some()).collect();

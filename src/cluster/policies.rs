@@ -26,7 +26,8 @@ pub struct Standing {
 
 #[derive(Clone, Debug)]
 struct Known {
-    generation: i64,
+    /// `metadata.uid` and `metadata.generation`, which a change of the status leaves as it is.
+    version: (String, i64),
     problem: Option<String>,
     in_force: Option<Policy>,
 }
@@ -34,18 +35,25 @@ struct Known {
 // === impl Policies ===
 
 impl Policies {
-    /// Takes note of a GuardPolicy. One that does not compile leaves what was in force under its name.
-    pub fn insert(&mut self, name: &str, object: &Value) {
-        let last = self.by_name.remove(name).and_then(|known| known.in_force);
+    /// Takes note of a GuardPolicy, and says whether anything but its status is new. One that does not compile leaves what
+    /// was in force under its name.
+    pub fn insert(&mut self, name: &str, object: &Value) -> bool {
+        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
+        let version = (text("/metadata/uid"), generation);
+        if generation > 0 && self.by_name.get(name).is_some_and(|known| known.version == version) {
+            return false;
+        }
+        let last = self.by_name.remove(name).and_then(|known| known.in_force);
         let known = match compile::compile(object) {
-            Ok(policy) => Known { generation, problem: None, in_force: Some(policy) },
+            Ok(policy) => Known { version, problem: None, in_force: Some(policy) },
             Err(bad) => {
                 let problem = if bad.path.is_root() { bad.message } else { format!("{}: {}", bad.path, bad.message) };
-                Known { generation, problem: Some(problem), in_force: last }
+                Known { version, problem: Some(problem), in_force: last }
             }
         };
         self.by_name.insert(name.to_owned(), known);
+        true
     }
 
     pub fn remove(&mut self, name: &str) {
@@ -63,7 +71,7 @@ impl Policies {
     pub fn standings(&self) -> Vec<Standing> {
         let standing = |(name, known): (&String, &Known)| Standing {
             name: name.clone(),
-            generation: known.generation,
+            generation: known.version.1,
             problem: known.problem.clone(),
             in_force: known.in_force.is_some(),
         };

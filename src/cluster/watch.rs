@@ -117,7 +117,7 @@ async fn watch(
     loop {
         let event = if failing {
             let Ok(event) = time::timeout(SILENT, stream.next()).await else {
-                failing = api.list_one(resource).await.is_err();
+                failing = !api.can_list(resource).await;
                 if !failing && heard.send(Heard { kind, news: News::Recovered }).await.is_err() {
                     return Ended::Unheard;
                 }
@@ -135,12 +135,17 @@ async fn watch(
             Ok(watcher::Event::Apply(object)) => News::Applied(key(&object), object.value),
             Ok(watcher::Event::Delete(object)) => News::Deleted(key(&object)),
             Err(error) if streaming && refuses_streaming(&error) => return Ended::NoStreaming,
-            Err(error) if status(&error).is_some_and(|status| status.code == 404) => return Ended::Gone,
+            Err(error) if status(&error).is_some_and(|status| status.code == 404) => {
+                // Where discovery goes on naming it, this must not look like a watch that stands.
+                let sent = heard.send(Heard { kind, news: News::Failing(in_words(&error)) }).await;
+                return if sent.is_ok() { Ended::Gone } else { Ended::Unheard };
+            }
             // What is too old is listed again by the watcher itself: nothing fails.
             Err(error) if status(&error).is_some_and(|status| status.code == 410) => continue,
             Err(error) => News::Failing(in_words(&error)),
         };
-        failing = matches!(news, News::Failing(_));
+        // That a list begins does not say that it will end.
+        failing = matches!(news, News::Failing(_)) || failing && matches!(news, News::Begun | News::Listed(..));
         if heard.send(Heard { kind, news }).await.is_err() {
             return Ended::Unheard;
         }

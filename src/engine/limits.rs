@@ -146,5 +146,8 @@ pub const CONFIRM_ROUNDS: usize = 2;
 /// Calls to the API server at once for one answer.
 pub const CONFIRM_AT_ONCE: usize = 16;
 
+/// The same for all answers together: more would only queue in the API server, which has requests of its own in hand.
+pub const CONFIRMING_AT_ONCE: usize = 64;
+
 /// Milliseconds kept of a review's time for its answer, when the cluster is read or written before it.
 pub const ANSWER_MS: u64 = 200;

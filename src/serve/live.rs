@@ -11,7 +11,7 @@ use kube::{
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::{oneshot, watch},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::{
@@ -37,7 +37,11 @@ pub(super) struct Live {
     /// Tells the holder of the Lease to let go.
     stop: oneshot::Sender<()>,
     lease: JoinHandle<()>,
+    pub(super) tasks: Tasks,
 }
+
+/// What must run as long as the process does.
+pub(super) struct Tasks(JoinSet<()>);
 
 /// Begins to follow the cluster.
 ///
@@ -62,10 +66,11 @@ pub(super) async fn serve(
         health.clone(),
         Arc::clone(&metrics),
     );
-    tokio::spawn(index.run());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(index.run());
 
     let member = &args.member;
-    let identity = member.identity.clone().unwrap_or_else(|| format!("portcullis-{}", std::process::id()));
+    let identity = member.identity.clone().unwrap_or_else(some_identity);
     let settings = Settings {
         grace: Duration::from_secs(member.grace),
         identity: identity.clone(),
@@ -74,7 +79,7 @@ pub(super) async fn serve(
     };
     let (leads, leader) = watch::channel(false);
     let Published { current, standings, changes } = published;
-    tokio::spawn(reconcile::run(
+    tasks.spawn(reconcile::run(
         api.clone(),
         Arc::clone(&current),
         changes,
@@ -82,11 +87,17 @@ pub(super) async fn serve(
         settings.clone(),
         Arc::clone(&metrics),
     ));
-    tokio::spawn(status::run(api.clone(), current, standings, leader, settings));
+    tasks.spawn(status::run(api.clone(), current, standings, leader, settings));
     let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
     let (stop, stopped) = oneshot::channel::<()>();
     let lease = tokio::spawn(lease.hold(async { drop(stopped.await) }, leads));
-    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics), stop, lease })
+    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics), stop, lease, tasks: Tasks(tasks) })
+}
+
+/// Processes in containers all have the same number.
+fn some_identity() -> String {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    format!("portcullis-{random:016x}")
 }
 
 async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
@@ -102,6 +113,16 @@ async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
     };
     config.connect_timeout = Some(Duration::from_secs(5));
     Ok(config)
+}
+
+// === impl Tasks ===
+
+impl Tasks {
+    /// Waits until one of them has ended, which none ever should: a view that nobody writes any more looks as good as new.
+    pub(super) async fn one_ended(&mut self) {
+        let ended = self.0.join_next().await;
+        tracing::error!(?ended, "a part of the process has ended that must not");
+    }
 }
 
 // === impl Live ===

@@ -109,3 +109,39 @@ async fn what_is_not_served_is_absent_and_what_was_is_gone() {
     hear(&mut index, [News::NotServed]);
     assert_eq!(told(&index, NAMES), ["absent", "absent", "absent"]);
 }
+
+#[tokio::test]
+async fn a_list_that_only_begins_again_and_again_does_not_look_like_a_watch_that_stands() {
+    let mut index = index();
+    hear(&mut index, [News::Begun, listed("one"), News::Complete, News::Failing("away".to_owned())]);
+    let followed = index.kinds.get_mut(&(CORE, "Service")).unwrap();
+    followed.since = followed.since.checked_sub(PATIENCE).unwrap();
+    hear(&mut index, [News::Begun, News::Failing("away".to_owned()), News::Begun, listed("one")]);
+    assert_eq!(told(&index, NAMES), ["found", "unknown", "unknown"]);
+    hear(&mut index, [News::Complete]);
+    assert_eq!(told(&index, NAMES), ["found", "absent", "absent"]);
+}
+
+#[tokio::test]
+async fn without_a_list_of_policies_nothing_is_ready_and_once_it_was_a_new_kind_does_not_unready() {
+    let mut index = index();
+    hear(&mut index, [News::Begun, News::Complete]);
+    assert!(!index.health.is_ready(), "{}", index.health.report());
+    let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+    let followed = Followed { task, listed: false, listing: None, failing: None, since: Instant::now() };
+    index.kinds.insert(GUARD_POLICY, followed);
+    let kind = watched::row(GUARD_POLICY).unwrap();
+    index.take([Heard { kind, news: News::Failing("forbidden".to_owned()) }].into_iter());
+    index.kinds.get_mut(&GUARD_POLICY).unwrap().since = Instant::now().checked_sub(2 * PATIENCE).unwrap();
+    index.report();
+    assert!(!index.health.is_ready(), "{}", index.health.report());
+
+    // `compile` stops the watches that no policy needs: of Services, too.
+    index.take([Heard { kind, news: News::Complete }].into_iter());
+    index.report();
+    assert!(index.health.is_ready(), "{}", index.health.report());
+    index.follow((CORE, "Service"));
+    index.report();
+    assert!(index.health.is_ready(), "{}", index.health.report());
+    assert!(index.health.report().contains("Service is not listed yet"), "{}", index.health.report());
+}
