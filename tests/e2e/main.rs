@@ -16,9 +16,11 @@ mod basics;
 mod cluster;
 mod control_plane;
 mod crds;
+mod crossing;
 mod denials;
 mod edits;
 mod faults;
+mod grants;
 mod guard;
 mod kubectl;
 mod live;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         oracle::CASES,
         guard::CASES,
         faults::CASES,
+        grants::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
