@@ -22,7 +22,9 @@ mod edits;
 mod faults;
 mod grants;
 mod guard;
+mod keeping;
 mod kubectl;
+mod leaders;
 mod live;
 mod live_edits;
 mod objects;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         guard::CASES,
         faults::CASES,
         grants::CASES,
+        keeping::CASES,
+        leaders::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
