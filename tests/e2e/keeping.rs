@@ -1,6 +1,6 @@
 //! What the leader keeps: grants that stored objects need are made and restored, and ours go when nobody needs them.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -25,8 +25,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("keeping: neither policies nor the opt-in take a needed grant away", without_policies).alone(),
 ];
 
-/// Longer than it takes to look twice for what is unneeded.
-const LOOKS: std::time::Duration = std::time::Duration::from_secs(12);
+/// Longer than it takes to look twice for what is unneeded: as often as the grace period ends.
+const LOOKS: Duration = Duration::from_secs(4);
 
 fn stored_unseen(sandbox: &Sandbox<'_>) {
     let crossing = Crossing::new(sandbox);
@@ -71,14 +71,15 @@ fn removed(sandbox: &Sandbox<'_>) {
     let (kubectl, gw) = (&crossing.kubectl, crossing.gw.as_str());
     crossing.share("otel");
     crossing.share("other");
-    let portcullis = crossing.leader(&["--grace", "8"]);
+    let portcullis = crossing.leader(&["--grace", "4"]);
     kubectl.apply(&crossing.policy("logs"));
     let grant = crossing.until_granted();
     kubectl.delete(&["listenerpolicy", "logs", "-n", gw]);
     crossing.until_gone(&grant);
-    let made: Timestamp = grant["metadata"]["creationTimestamp"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+    let made: Timestamp =
+        grant["metadata"]["creationTimestamp"].as_str().and_then(|at| at.parse().ok()).expect("a time");
     let lasted = Timestamp::now().duration_since(made);
-    assert!(lasted >= SignedDuration::from_secs(8), "it was removed after {lasted:#}");
+    assert!(lasted >= SignedDuration::from_secs(4), "it was removed after {lasted:#}");
     wait_until("it to be counted", || counted_is(&portcullis, "removed", 1));
 
     // Needed by two, then by one: it stays.

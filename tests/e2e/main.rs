@@ -31,9 +31,11 @@ mod objects;
 mod oracle;
 mod parts;
 mod patience;
+mod policies;
 mod portcullis;
 mod processes;
 mod registration;
+mod reports;
 mod sandbox;
 mod trial;
 
@@ -59,6 +61,8 @@ fn main() -> ExitCode {
         grants::CASES,
         keeping::CASES,
         leaders::CASES,
+        policies::CASES,
+        reports::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
