@@ -103,4 +103,13 @@ fn broken_before(sandbox: &Sandbox<'_>) {
     let message = event["message"].as_str().unwrap_or_default();
     assert!(message.contains(&format!("no ReferenceGrant in namespace `{}` allows", crossing.obs)), "{message}");
     assert!(first.terminate().success());
+    // Whoever leads next finds it told.
+    drop(crossing.leader(&["--lease", "2"]));
+    let second = crossing.leader(&["--lease", "2"]);
+    crossing.kubectl.apply(&objects::listener_policy(&crossing.gw, "more", "name: gone, port: 4317"));
+    until_told(&crossing, "more", "BackendRefsNotFound");
+    thread::sleep(PATIENCE);
+    let told = events(&crossing, "logs");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(second.terminate().success());
 }
