@@ -29,6 +29,9 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("grants: an object without a Gateway gets its grant for when there is one", no_gateway),
     Case::new("grants: two collectors of one object get a grant each", two_collectors),
     Case::new("grants: a grant that may not be made is a refusal with the reason", not_allowed),
+    Case::new("grants: whatever the kinds on both ends, the grant names them", other_kinds),
+    Case::new("grants: an update gets its grant, and what is refused for something else gets none", updated),
+    Case::new("grants: one of ours that is needed is not deleted", ours_is_guarded),
     Case::new("grants: in a namespace that is being deleted none is made", terminating).with_controllers(),
 ];
 
@@ -53,6 +56,15 @@ fn version(object: &Value) -> u64 {
     object["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse().ok()).expect("a version")
 }
 
+/// The audit annotations of the request that made this object.
+#[track_caller]
+fn noted(sandbox: &Sandbox<'_>, crossing: &Crossing<'_>, resource: &str, name: &str) -> Value {
+    wait_until("the audit log", || {
+        let noted = sandbox.plane().audit_annotations("create", resource, &crossing.gw, name);
+        if noted.is_null() { Err("no such request yet".to_owned()) } else { Ok(noted) }
+    })
+}
+
 fn on_the_service(sandbox: &Sandbox<'_>) {
     let (portcullis, _registration, crossing) = guarded(sandbox);
     crossing.share("otel");
@@ -63,10 +75,7 @@ fn on_the_service(sandbox: &Sandbox<'_>) {
     let stored = crossing.kubectl.get_json(&["listenerpolicy", "logs", "-n", &crossing.gw]);
     assert!(version(&grant) < version(&stored), "the grant came after the object: {grant} {stored}");
     assert_eq!((counted(&portcullis, "made"), counted(&portcullis, "failed")), (1, 0));
-    let noted = wait_until("the audit log", || {
-        let noted = sandbox.plane().audit_annotations("create", "listenerpolicies", &crossing.gw, "logs");
-        if noted.is_null() { Err("no such request yet".to_owned()) } else { Ok(noted) }
-    });
+    let noted = noted(sandbox, &crossing, "listenerpolicies", "logs");
     let ensured = format!("ReferenceGrant {}/{}", crossing.obs, name(&grant));
     assert_eq!(noted["validate-fail.portcullis.dev/ensured"], ensured, "{noted}");
     // Whoever needs the same finds it.
@@ -169,6 +178,8 @@ fn squatted(sandbox: &Sandbox<'_>) {
     is_narrow(&ours[0], "ListenerPolicy", &crossing);
     assert_eq!(theirs[0]["spec"]["from"][0]["namespace"], "elsewhere");
     assert_eq!(theirs[0]["metadata"]["generation"], 1, "nobody touched it");
+    let ensured = format!("ReferenceGrant {}/{wanted}-2", crossing.obs);
+    assert_eq!(noted(sandbox, &crossing, "listenerpolicies", "logs")["validate-fail.portcullis.dev/ensured"], ensured);
 }
 
 fn twenty(sandbox: &Sandbox<'_>) {
@@ -251,6 +262,78 @@ fn not_allowed(sandbox: &Sandbox<'_>) {
     assert_eq!(crossing.grants(), [] as [Value; 0]);
     assert_eq!((counted(&portcullis, "made"), counted(&portcullis, "failed")), (0, 1));
     kubectl.delete(&["clusterrolebinding", &user]);
+}
+
+fn other_kinds(sandbox: &Sandbox<'_>) {
+    // agentgateway asks for a grant only where it is told to.
+    let portcullis = cluster::serve_with(sandbox, &["--control-plane", "agentgateway=1.4,grants=route-and-policy"]);
+    let _registration = Registration::of(sandbox, &portcullis);
+    let crossing = Crossing::new(sandbox);
+    let (kubectl, gw, obs) = (&crossing.kubectl, crossing.gw.as_str(), crossing.obs.as_str());
+    crossing.share("otel");
+    kubectl.apply(&objects::backend(obs, "outside"));
+    let reference = format!("group: gateway.kgateway.dev, kind: Backend, name: outside, namespace: {obs}");
+    let policy = objects::listener_policy(gw, "to-backend", &reference);
+    kubectl.try_apply(&policy).fails().says("labels Backend `outside` with");
+    crossing.label(&["backend.gateway.kgateway.dev", "outside"], "portcullis.dev/shared=true");
+    kubectl.apply(&policy);
+    let to = json!([{ "group": "gateway.kgateway.dev", "kind": "Backend", "name": "outside" }]);
+    assert_eq!(crossing.grant()["spec"]["to"], to);
+
+    kubectl.apply(&format!(
+        "
+apiVersion: agentgateway.dev/v1alpha1
+kind: AgentgatewayPolicy
+metadata: {{ name: traces, namespace: {gw} }}
+spec: {{ {}, frontend: {{ tracing: {{ backendRef: {{ {} }} }} }} }}
+",
+        objects::TO_HTTP,
+        crossing.reference("otel")
+    ));
+    let from = json!([{ "group": "agentgateway.dev", "kind": "AgentgatewayPolicy", "namespace": gw }]);
+    let grants = crossing.grants();
+    assert!(grants.iter().any(|grant| grant["spec"]["from"] == from), "{grants:?}");
+
+    // What has no name yet.
+    let unnamed = crossing.old_policy("logs").replace("name: logs,", "generateName: logs-,");
+    assert!(unnamed.contains("generateName"));
+    kubectl.run_with(&["create", "-f", "-"], &unnamed).succeeds();
+    assert_eq!(crossing.grants().len(), 3);
+}
+
+fn updated(sandbox: &Sandbox<'_>) {
+    let (portcullis, _registration, crossing) = guarded(sandbox);
+    let (kubectl, gw) = (&crossing.kubectl, crossing.gw.as_str());
+    crossing.share("otel");
+    crossing.share("other");
+    kubectl.apply(&crossing.policy("logs"));
+    let before = crossing.grant();
+    let no_such_port = objects::listener_policy(gw, "logs", &crossing.reference("other").replace("4317", "4318"));
+    kubectl.try_apply(&no_such_port).fails().says("4318");
+    assert_eq!(crossing.grants().len(), 1, "nothing is made for what is refused");
+    kubectl.apply(&objects::listener_policy(gw, "logs", &crossing.reference("other")));
+    let grants = crossing.grants();
+    let made = grants.iter().find(|grant| grant["spec"]["to"][0]["name"] == "other").expect("a grant for `other`");
+    let stored = kubectl.get_json(&["listenerpolicy", "logs", "-n", gw]);
+    assert!(version(made) < version(&stored), "the grant came after the object: {made} {stored}");
+    assert!(crossing.is_there(&before), "what the stored object needed until now is not for a request to remove");
+    assert_eq!(counted(&portcullis, "made"), 2);
+}
+
+fn ours_is_guarded(sandbox: &Sandbox<'_>) {
+    let (_portcullis, _registration, crossing) = guarded(sandbox);
+    let kubectl = &crossing.kubectl;
+    crossing.share("otel");
+    kubectl.apply(&crossing.policy("logs"));
+    let grant = crossing.grant();
+    let what = ["referencegrant", name(&grant), "-n", &crossing.obs];
+    wait_until("the guard to know who needs it", || {
+        let said = kubectl.run(&[["delete", "--dry-run=server"].as_slice(), &what].concat());
+        if said.all().contains("is still needed by") { Ok(()) } else { Err(said.all()) }
+    });
+    let said = kubectl.run(&[["delete"].as_slice(), &what].concat()).fails();
+    said.says(&format!("ListenerPolicy `{}/logs`", crossing.gw));
+    assert!(crossing.is_there(&grant));
 }
 
 fn terminating(sandbox: &Sandbox<'_>) {

@@ -13,6 +13,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("leaders: of two processes one leads, and when it is killed the other goes on", killed).alone(),
     Case::new("leaders: a leader that is told to end lets another lead at once", terminated).alone(),
     Case::new("leaders: one that cannot renew in time steps down, and follows when it is back", paused).alone(),
+    Case::new("leaders: a Lease that somebody else takes is given up, and taken again when it has expired", taken)
+        .alone(),
 ];
 
 fn holder(crossing: &Crossing<'_>) -> String {
@@ -74,4 +76,22 @@ fn paused(sandbox: &Sandbox<'_>) {
     wait_until("the first to follow", || if leads(&first) { Err(first.log()) } else { Ok(()) });
     assert!(leads(&second));
     assert_eq!(holder(&crossing), "second");
+}
+
+fn taken(sandbox: &Sandbox<'_>) {
+    let crossing = Crossing::new(sandbox);
+    let portcullis = crossing.leader(&["--identity", "first", "--lease", "3"]);
+    let lease = ["lease", "portcullis", "-n", &crossing.gw];
+    crossing.kubectl.delete(&lease);
+    wait_until("the Lease to be made again", || {
+        let holder = crossing.kubectl.try_get_json(&lease)?["spec"]["holderIdentity"].clone();
+        if holder == "first" { Ok(()) } else { Err(holder.to_string()) }
+    });
+    assert!(leads(&portcullis));
+    let patch = r#"{ "spec": { "holderIdentity": "somebody" } }"#;
+    crossing.kubectl.run(&[["patch"].as_slice(), &lease, &["--type=merge", "-p", patch]].concat()).succeeds();
+    wait_until("it to step down", || if leads(&portcullis) { Err(portcullis.log()) } else { Ok(()) });
+    assert_eq!(holder(&crossing), "somebody");
+    until_leads(&portcullis);
+    assert_eq!(holder(&crossing), "first");
 }
