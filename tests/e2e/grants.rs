@@ -104,7 +104,7 @@ fn without_opt_in(sandbox: &Sandbox<'_>) {
         .says(r#"labels Service `otel` with `portcullis.dev/shared: "true"`"#);
     assert_eq!(crossing.grants(), [] as [Value; 0]);
     let start = said.err.find(r#"{"apiVersion""#).unwrap_or_else(|| panic!("no manifest in {}", said.all()));
-    let manifest = Deserializer::from_str(&said.err[start..]).into_iter::<Value>().next();
+    let manifest = Deserializer::from_slice(&said.err.as_bytes()[start..]).into_iter::<Value>().next();
     let manifest = manifest.expect("a manifest").unwrap_or_else(|error| panic!("{error} in {}", said.all()));
     kubectl.apply(&manifest.to_string());
     kubectl.apply(&crossing.policy("logs"));
