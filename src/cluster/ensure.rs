@@ -28,23 +28,11 @@ pub struct Ensured {
     pub made: bool,
 }
 
-/// Makes sure that these ReferenceGrants exist, in this order, and says under which names. Two that do it at once make one:
-/// the same crossing has the same name, and server-side apply of the same body is the same as applying it once.
+/// Makes sure that this ReferenceGrant exists, and says under which name. Two that do it at once make one: the same crossing
+/// has the same name, and server-side apply of the same body is the same as applying it once.
 ///
 /// # Errors
-/// One of them could not be made; those before it are. In words for whoever needs the grant.
-pub async fn ensure(api: &Api, objects: &[Value]) -> Result<Vec<ObjectKey>, ApiError> {
-    let mut keys = Vec::with_capacity(objects.len());
-    for object in objects {
-        keys.push(ensure_one(api, object).await?.key);
-    }
-    Ok(keys)
-}
-
-/// As [`ensure`], for one.
-///
-/// # Errors
-/// It could not be made.
+/// It could not be made, in words for whoever needs it.
 pub async fn ensure_one(api: &Api, object: &Value) -> Result<Ensured, ApiError> {
     let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let namespace = text("/metadata/namespace");

@@ -75,22 +75,24 @@ impl Handle {
         view
     }
 
-    /// Makes these objects, in this order.
+    /// Makes these objects, in this order, and says which ones exist now: under another name where theirs was taken.
     ///
     /// # Errors
     /// Why one of them could not be made, in words for the user.
-    pub fn ensure(&self, objects: &[Value], until: Instant) -> Result<(), String> {
+    pub fn ensure(&self, objects: &[Value], until: Instant) -> Result<Vec<ObjectKey>, String> {
         let made = self.wait(async {
             let all = async {
+                let mut keys = Vec::with_capacity(objects.len());
                 for object in objects {
                     let ensured = ensure::ensure_one(&self.api, object).await.map_err(|error| error.to_string())?;
                     self.metrics.grant(if ensured.made { Grant::Made } else { Grant::Kept });
+                    keys.push(ensured.key);
                 }
-                Ok(())
+                Ok(keys)
             };
             time::timeout_at(until.into(), all).await
         });
-        let made = made.unwrap_or_else(|_| Err("the API server took too long".to_owned()));
+        let made = made.unwrap_or_else(|_| Err("a grant could not be made: the API server took too long".to_owned()));
         made.inspect_err(|_| self.metrics.grant(Grant::Failed))
     }
 

@@ -1,4 +1,5 @@
-//! Events on stored telemetry objects: what is wrong with them, and what was done for them. Each is told once in an hour.
+//! Events on stored telemetry objects: what is wrong with them, and what was done for them. Each is told once, as long as the
+//! API server keeps it, whoever leads.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: an Event says when it was")]
 
@@ -11,6 +12,7 @@ use k8s_openapi::{
 };
 use kube::api::PostParams;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -62,15 +64,18 @@ impl Events {
             return;
         }
         let event = event(&self.identity, key, object, level, reason, note);
+        let mut is_told = || {
+            if self.told.len() < limits::EVENTS_KEPT {
+                self.told.insert(told.clone(), (generation, now));
+            }
+        };
         let namespace = event.metadata.namespace.clone().unwrap_or_default();
         let events = kube::Api::<Event>::namespaced(self.api.client(), &namespace);
         let parameters = PostParams::default();
         match timeout(Duration::from_millis(limits::CALL_MS), events.create(&parameters, &event)).await {
-            Ok(Ok(_)) => {
-                if self.told.len() < limits::EVENTS_KEPT {
-                    self.told.insert(told, (generation, now));
-                }
-            }
+            Ok(Ok(_)) => is_told(),
+            // By who led before us.
+            Ok(Err(kube::Error::Api(status))) if status.is_already_exists() => is_told(),
             Ok(Err(error)) => tracing::warn!(object = %key, reason, %error, "the Event could not be written"),
             Err(_) => tracing::warn!(object = %key, reason, "the API server did not take the Event in time"),
         }
@@ -85,7 +90,7 @@ fn event(identity: &str, key: &ObjectKey, object: &Value, level: &str, reason: &
     Event {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
-            name: Some(format!("{}.{:x}", short(&key.name), now.as_nanosecond())),
+            name: Some(name_of(key, object, reason, note)),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
@@ -118,6 +123,15 @@ fn reason_of(code: &str) -> String {
     words.map(capital).collect::<String>().chars().take(128).collect()
 }
 
+/// The same for the same news of the same version of an object, whoever tells it.
+fn name_of(key: &ObjectKey, object: &Value, reason: &str, note: &str) -> String {
+    let text = |field: &str| object.pointer(field).map(Value::to_string).unwrap_or_default();
+    let all = [&*key.kind, &text("/metadata/uid"), &text("/metadata/generation"), reason, note].join("\n");
+    let digest = Sha256::digest(all.as_bytes());
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.{hash}", short(&key.name))
+}
+
 /// With room for a suffix: a name has at most 253 characters.
 fn short(name: &str) -> String {
     let short: String = name.chars().take(200).collect();
@@ -138,6 +152,17 @@ fn cut(note: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_news_has_the_same_name_until_the_object_changes() {
+        let key = ObjectKey::new("g", "K", "ns", "logs");
+        let object = |generation: i64| serde_json::json!({ "metadata": { "uid": "u", "generation": generation } });
+        let name = |generation: i64, note: &str| name_of(&key, &object(generation), "Reason", note);
+        assert!(name(1, "a").starts_with("logs."));
+        assert_eq!(name(1, "a"), name(1, "a"));
+        assert_ne!(name(1, "a"), name(2, "a"));
+        assert_ne!(name(1, "a"), name(1, "b"));
+    }
 
     #[test]
     fn a_code_is_one_word_and_a_note_is_bounded() {

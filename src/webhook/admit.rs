@@ -117,10 +117,11 @@ pub fn answer(
     }
     // The last thing between the request and *allowed*.
     match live.cluster.ensure(&objects, live.until) {
-        Ok(()) => {
+        Ok(keys) => {
             let made = decide(&verdict, Ask { ensure: Ensure::Made, ..ask });
             let mut answer = validated(&made, &subject, None);
-            answer.audit.insert("ensured".to_owned(), names(&objects));
+            let names: Vec<_> = keys.iter().map(ToString::to_string).collect();
+            answer.audit.insert("ensured".to_owned(), names.join(", "));
             Ok(answer)
         }
         Err(why) => {

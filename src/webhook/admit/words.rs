@@ -32,8 +32,7 @@ pub(super) fn mutated(settled: &patch::Settled) -> Answer {
 pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made: Option<&str>) -> Answer {
     let mut answer = if decision.is_denied() {
         let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
-        let not_made = not_made.map(|why| format!("the grant that would mend it could not be made: {why}"));
-        said.extend(not_made.clone());
+        said.extend(not_made.map(str::to_owned));
         let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
         answer.causes = decision
             .denied
@@ -47,7 +46,7 @@ pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made
         // Of a 422, kubectl prints the causes alone.
         answer.causes.extend(not_made.map(|message| Cause {
             code: "NotMade".to_owned(),
-            message,
+            message: message.to_owned(),
             field: String::new(),
         }));
         answer
@@ -58,7 +57,7 @@ pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made
     answer.audit = audit(decision);
     answer.tally = tally(decision);
     if let Some(why) = not_made.filter(|_| answer.allowed) {
-        answer.warnings.push(format!("a grant could not be made: {why}"));
+        answer.warnings.push(why.to_owned());
     }
     answer
 }
