@@ -209,11 +209,6 @@ struct Policies<'a>(&'a Crossing<'a>);
 
 impl Drop for Policies<'_> {
     fn drop(&mut self) {
-        // Where the test has failed already, a second panic would end them all.
-        if thread::panicking() {
-            self.0.kubectl.run(&["apply", "-f", &cluster::file("policies").display().to_string()]);
-        } else {
-            cluster::apply_policies(&self.0.kubectl);
-        }
+        cluster::restore_policies(&self.0.kubectl);
     }
 }

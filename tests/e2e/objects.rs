@@ -7,6 +7,9 @@ use tempfile::TempDir;
 /// The path of a `backendRef` in an HTTPListenerPolicy of [`http_policy`].
 pub(crate) const HTTP_LOGS: &str = "spec.accessLog[0].openTelemetry.grpcService.backendRef";
 
+/// The path of a `backendRef` in a ListenerPolicy of [`listener_policy`].
+pub(crate) const LISTENER_LOGS: &str = "spec.default.httpSettings.accessLog[0].openTelemetry.grpcService.backendRef";
+
 /// A Service with one port that kgateway takes for HTTP/2.
 pub(crate) fn service(namespace: &str, name: &str, port: u16) -> String {
     service_with(namespace, name, &format!("{{ ports: [{{ name: grpc, port: {port} }}] }}"))

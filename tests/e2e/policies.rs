@@ -282,11 +282,6 @@ struct Policies<'a>(&'a Kubectl);
 
 impl Drop for Policies<'_> {
     fn drop(&mut self) {
-        // Where the test has failed already, a second panic would end them all.
-        if std::thread::panicking() {
-            self.0.run(&["apply", "-f", &cluster::file("policies").display().to_string()]);
-        } else {
-            cluster::apply_policies(self.0);
-        }
+        cluster::restore_policies(self.0);
     }
 }
