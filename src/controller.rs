@@ -32,6 +32,13 @@ pub struct Settings {
 
 // === impl Settings ===
 
+impl Settings {
+    /// Looks for what is unneeded are never further apart than the grace period is long: a short one is kept to.
+    fn between_looks(&self) -> Duration {
+        self.look.min(self.grace.max(Duration::from_secs(1)))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -137,7 +137,7 @@ impl<'a> Reconciler<'a> {
     }
 
     async fn lead(&mut self) {
-        let mut look = interval(self.settings.look);
+        let mut look = interval(self.settings.between_looks());
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut resynced = Instant::now();
         loop {
@@ -313,7 +313,7 @@ impl<'a> Reconciler<'a> {
         // At the next look, unless somebody needs it by then.
         let due: Vec<_> = self.suspects.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
         for key in unneeded {
-            self.suspects.entry(key).or_insert(now + self.settings.look / 2);
+            self.suspects.entry(key).or_insert(now + self.settings.between_looks() / 2);
         }
         let remove = async |key: ObjectKey| {
             let removal = grants::remove(self.api, view, &key, self.settings.grace).await;

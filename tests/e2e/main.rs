@@ -16,20 +16,26 @@ mod basics;
 mod cluster;
 mod control_plane;
 mod crds;
+mod crossing;
 mod denials;
 mod edits;
 mod faults;
+mod grants;
 mod guard;
+mod keeping;
 mod kubectl;
+mod leaders;
 mod live;
 mod live_edits;
 mod objects;
 mod oracle;
 mod parts;
 mod patience;
+mod policies;
 mod portcullis;
 mod processes;
 mod registration;
+mod reports;
 mod sandbox;
 mod trial;
 
@@ -52,6 +58,11 @@ fn main() -> ExitCode {
         oracle::CASES,
         guard::CASES,
         faults::CASES,
+        grants::CASES,
+        keeping::CASES,
+        leaders::CASES,
+        policies::CASES,
+        reports::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
