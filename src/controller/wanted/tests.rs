@@ -180,3 +180,18 @@ fn a_grant_is_made_where_the_owner_agrees_whatever_else_is_wrong() {
     assert_eq!((made(&mended), wrong(&mended)), (Vec::new(), Vec::new()));
     assert_eq!(broken(&mended, None), []);
 }
+
+#[test]
+fn what_is_about_to_be_removed_counts_for_nobody_who_comes_and_is_there_for_what_is() {
+    let object = policy(LP, "a", "one", "t/otel");
+    let mut going = grant("t", "going", (LP, "a"), Some("otel"), true);
+    going["metadata"]["annotations"] = json!({ "portcullis.dev/leaving": "2026-01-01T00:00:00Z" });
+    let now = Timestamp::from_second(0).unwrap();
+    let view = view(&[object.clone(), going.clone(), collector("t", "otel", true), namespace("a"), namespace("t")]);
+    assert_eq!(names(missing(&view, None)), ["ListenerPolicy a/one"]);
+    assert_eq!(to_make(&shipped::policies(), &view, &key_of(&object), &object, now).len(), 1);
+    assert_eq!((broken(&view, None), unneeded(&view, None)), (Vec::new(), Vec::new()));
+    assert_eq!(errors(&shipped::policies(), &view, &key_of(&object), &object, now), []);
+    assert_eq!(leaving(&view), [key_of(&going)]);
+    assert_eq!(unneeded(&view.without(&key_of(&object)), None), [key_of(&going)]);
+}
