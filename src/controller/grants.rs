@@ -67,6 +67,10 @@ pub(super) async fn make(api: &Api, policies: &PolicySet, view: &View, keys: Vec
     let view = live::with_targets(api, view, &objects).await;
     let mut grants: BTreeMap<String, (Value, Vec<(ObjectKey, Value)>)> = BTreeMap::new();
     for (key, object) in objects {
+        if live::is_doubted(&view, &key) {
+            made.failed.push((key, "what its grants rest on could not be read".to_owned()));
+            continue;
+        }
         let wanted = wanted::to_make(policies, &view, &key, &object, Timestamp::now());
         if wanted.is_empty() {
             made.declined.push(key.clone());

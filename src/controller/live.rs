@@ -9,15 +9,17 @@ use serde_json::Value;
 use crate::{
     cluster::api::{Api, ApiError},
     engine::{
-        kinds::{CORE, GATEWAY_API, reference_grant::ReferenceGrant},
+        kinds::{CORE, GATEWAY_API, reference_grant::ReferenceGrant, telemetry::Telemetry},
         limits,
+        name::Name,
         subject::ObjectKey,
-        view::{Lens, View},
+        view::{Lens, LookUp, View},
     },
 };
 
 /// The view with these telemetry objects as they are now, and what their references into other namespaces rest on: targets,
-/// Namespaces, grants. What cannot be read stays as the view has it.
+/// Namespaces, grants. What cannot be read is doubted: an owner who has withdrawn consent must not be overruled by an old
+/// copy.
 pub(super) async fn with_targets(api: &Api, view: &View, objects: &[(ObjectKey, Value)]) -> View {
     let mut view = view.clone();
     for (key, object) in objects {
@@ -26,32 +28,62 @@ pub(super) async fn with_targets(api: &Api, view: &View, objects: &[(ObjectKey, 
     let mut keys = BTreeSet::new();
     let mut namespaces = BTreeSet::new();
     for (key, telemetry) in objects.iter().filter_map(|(key, _)| view.telemetry_at(key)) {
-        for reference in &telemetry.references {
-            let backend = &reference.backend;
-            let namespace = backend.namespace_or(&key.namespace);
-            if *namespace == *key.namespace {
-                continue;
+        for look_up in rests_on(key, telemetry) {
+            match look_up {
+                LookUp::Object(key) => drop(keys.insert(key)),
+                LookUp::List { namespace, .. } => drop(namespaces.insert(namespace)),
+                _ => {}
             }
-            keys.insert(ObjectKey::new(&backend.group, &backend.kind, namespace, &backend.name));
-            keys.insert(ObjectKey::new(CORE, "Namespace", "", namespace));
-            keys.insert(ObjectKey::new(CORE, "Namespace", "", &key.namespace));
-            namespaces.insert(namespace.to_owned());
         }
     }
     for (key, read) in get_all(api, keys).await {
         match read {
             Ok(Some(object)) => view.insert(&key, &object),
             Ok(None) => view.remove(&key),
-            Err(error) => tracing::warn!(object = %key, %error, "could not be read again"),
+            Err(error) => {
+                tracing::warn!(object = %key, %error, "could not be read again");
+                view.doubt(LookUp::Object(key));
+            }
         }
     }
     for namespace in namespaces {
         match with_grants(api, &view, &namespace).await {
             Ok(fresh) => view = fresh,
-            Err(error) => tracing::warn!(namespace, %error, "the grants could not be read again"),
+            Err(error) => {
+                tracing::warn!(%namespace, %error, "the grants could not be read again");
+                view.doubt(grants_of(namespace));
+            }
         }
     }
     view
+}
+
+/// Whether something that decides on a grant for this telemetry object could not be read again.
+pub(super) fn is_doubted(view: &View, key: &ObjectKey) -> bool {
+    let telemetry = view.telemetry_at(key);
+    telemetry.is_some_and(|(key, telemetry)| rests_on(key, telemetry).iter().any(|look_up| view.doubts(look_up)))
+}
+
+/// What decides on grants for a telemetry object: for each reference into another namespace its target, both Namespaces, and
+/// the grants there.
+fn rests_on(key: &ObjectKey, telemetry: &Telemetry) -> BTreeSet<LookUp> {
+    let mut look_ups = BTreeSet::new();
+    for reference in &telemetry.references {
+        let backend = &reference.backend;
+        let namespace = backend.namespace_or(&key.namespace);
+        if *namespace == *key.namespace {
+            continue;
+        }
+        look_ups.insert(LookUp::Object(ObjectKey::new(&backend.group, &backend.kind, namespace, &backend.name)));
+        look_ups.insert(LookUp::Object(ObjectKey::new(CORE, "Namespace", "", namespace)));
+        look_ups.insert(LookUp::Object(ObjectKey::new(CORE, "Namespace", "", &key.namespace)));
+        look_ups.insert(grants_of(namespace.into()));
+    }
+    look_ups
+}
+
+const fn grants_of(namespace: Name) -> LookUp {
+    LookUp::List { group: GATEWAY_API, kind: "ReferenceGrant", namespace }
 }
 
 /// The view with the grants of a namespace as they are now.
@@ -123,4 +155,33 @@ async fn list(api: &Api, group: &str, kind: &str, namespace: &str) -> Result<Vec
     }
     let too_many = format!("there are more than {} of {kind} in `{namespace}`", found.len());
     Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{kinds::KGATEWAY, view::control_plane::ControlPlane};
+
+    #[test]
+    fn a_grant_rests_on_its_target_both_namespaces_and_the_grants_there() {
+        let policy = |name: &str, namespace: &str| {
+            let backend = json!({ "name": "otel", "namespace": namespace, "port": 4317 });
+            let log = json!({ "openTelemetry": { "grpcService": { "logName": "l", "backendRef": backend } } });
+            let key = ObjectKey::new(KGATEWAY, "HTTPListenerPolicy", "a", name);
+            (key, json!({ "spec": { "accessLog": [log] } }))
+        };
+        let ((abroad, object), (home, other)) = (policy("abroad", "t"), policy("home", "a"));
+        let view = View::closed(ControlPlane::default()).with(&abroad, &object).with(&home, &other);
+        let namespace = |name: &str| LookUp::Object(ObjectKey::new(CORE, "Namespace", "", name));
+        let service = LookUp::Object(ObjectKey::new(CORE, "Service", "t", "otel"));
+        for look_up in [service, namespace("a"), namespace("t"), grants_of("t".into())] {
+            let mut doubting = view.clone();
+            doubting.doubt(look_up.clone());
+            assert!(is_doubted(&doubting, &abroad), "{look_up:?}");
+            assert!(!is_doubted(&doubting, &home), "{look_up:?}");
+        }
+        assert!(!is_doubted(&view, &abroad));
+    }
 }
