@@ -1,10 +1,11 @@
 //! What is read again before something is made or removed: the view may lag behind.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryFutureExt, stream};
 use kube::api::ListParams;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     cluster::api::{Api, ApiError},
@@ -134,7 +135,7 @@ pub(super) async fn get_all(
     keys: impl IntoIterator<Item = ObjectKey>,
 ) -> Vec<(ObjectKey, Result<Option<Value>, ApiError>)> {
     let get = async |key: ObjectKey| {
-        let read = api.get(&key).await;
+        let read = in_time(api.get(&key)).await;
         (key, read)
     };
     stream::iter(keys).map(get).buffer_unordered(limits::CALLS_AT_ONCE).collect().await
@@ -142,19 +143,28 @@ pub(super) async fn get_all(
 
 /// All objects of a kind in a namespace, page by page.
 async fn list(api: &Api, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
-    let Some(objects) = api.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
+    let Some(objects) = in_time(api.objects(group, kind, namespace)).await? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut page = ListParams::default().limit(limits::LISTED);
     for _ in 0..limits::LISTED_PAGES {
-        let listed = objects.list(&page).await?;
+        let listed = in_time(objects.list(&page).map_err(ApiError::from)).await?;
         found.extend(listed.items.into_iter().map(|object| (object.key(group, kind), object.value)));
         match listed.metadata.continue_.filter(|more| !more.is_empty()) {
             Some(more) => page = page.continue_token(&more),
             None => return Ok(found),
         }
     }
-    let too_many = format!("there are more than {} of {kind} in `{namespace}`", found.len());
-    Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))))
+    Err(other(format!("there are more than {} of {kind} in `{namespace}`", found.len())))
+}
+
+/// One call, which may not hold up all others.
+async fn in_time<T>(call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    let answered = timeout(Duration::from_millis(limits::CALL_MS), call).await;
+    answered.unwrap_or_else(|_| Err(other("the API server did not answer in time".to_owned())))
+}
+
+fn other(why: String) -> ApiError {
+    ApiError::Other(Box::new(kube::Error::Service(why.into())))
 }
 
 #[cfg(test)]
@@ -163,6 +173,12 @@ mod tests {
 
     use super::*;
     use crate::engine::{kinds::KGATEWAY, view::control_plane::ControlPlane};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_not_answered_ends() {
+        let ended = in_time(std::future::pending::<Result<(), ApiError>>()).await;
+        assert!(ended.unwrap_err().to_string().contains("did not answer in time"));
+    }
 
     #[test]
     fn a_grant_rests_on_its_target_both_namespaces_and_the_grants_there() {
