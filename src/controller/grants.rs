@@ -179,8 +179,9 @@ async fn try_keep(api: &Api, view: &View, key: &ObjectKey) -> Result<(), ApiErro
     Ok(())
 }
 
+/// Whether somebody needs it, or that is not known.
 async fn is_needed(api: &Api, view: &View, key: &ObjectKey, grant: &ReferenceGrant) -> Result<bool, ApiError> {
-    let fresh = live::with_users(api, view, key, grant).await?;
+    let Some(fresh) = live::with_users(api, view, key, grant).await? else { return Ok(true) };
     Ok(!wanted::unneeded(&fresh, Some(&key.namespace)).contains(key))
 }
 

@@ -92,7 +92,7 @@ const fn grants_of(namespace: Name) -> LookUp {
 /// # Errors
 /// They could not be read.
 async fn with_grants(api: &Api, view: &View, namespace: &str) -> Result<View, ApiError> {
-    let listed = list(api, GATEWAY_API, "ReferenceGrant", namespace).await?;
+    let listed = list(api, GATEWAY_API, "ReferenceGrant", namespace).await?.unwrap_or_default();
     let mut fresh = view.clone();
     for (key, _) in Lens::new(view).grants(namespace).0 {
         fresh.remove(key);
@@ -104,7 +104,8 @@ async fn with_grants(api: &Api, view: &View, namespace: &str) -> Result<View, Ap
 }
 
 /// The view with all that can need a grant as it is now: the grants of its namespace, and the telemetry objects that it is
-/// for.
+/// for. None where the API server says that it does not serve a kind of these: one wrong answer to that must not remove every
+/// grant, so nothing is known of who needs it, and a grant for a kind that was uninstalled stays.
 ///
 /// # Errors
 /// Some of it could not be read: then nothing is known to be unneeded.
@@ -113,10 +114,10 @@ pub(super) async fn with_users(
     view: &View,
     key: &ObjectKey,
     grant: &ReferenceGrant,
-) -> Result<View, ApiError> {
+) -> Result<Option<View>, ApiError> {
     let mut fresh = with_grants(api, view, &key.namespace).await?;
     for from in &grant.from {
-        let listed = list(api, &from.group, &from.kind, &from.namespace).await?;
+        let Some(listed) = list(api, &from.group, &from.kind, &from.namespace).await? else { return Ok(None) };
         for (key, _) in Lens::new(view).telemetry_in(&from.namespace) {
             if *key.kind == *from.kind && *key.group == *from.group {
                 fresh.remove(key);
@@ -126,7 +127,7 @@ pub(super) async fn with_users(
             fresh.insert(key, object);
         }
     }
-    Ok(fresh)
+    Ok(Some(fresh))
 }
 
 /// Each of these objects, as it is now.
@@ -141,9 +142,14 @@ pub(super) async fn get_all(
     stream::iter(keys).map(get).buffer_unordered(limits::CALLS_AT_ONCE).collect().await
 }
 
-/// All objects of a kind in a namespace, page by page.
-async fn list(api: &Api, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
-    let Some(objects) = in_time(api.objects(group, kind, namespace)).await? else { return Ok(Vec::new()) };
+/// All objects of a kind in a namespace, page by page; None where the kind is not served.
+async fn list(
+    api: &Api,
+    group: &str,
+    kind: &str,
+    namespace: &str,
+) -> Result<Option<Vec<(ObjectKey, Value)>>, ApiError> {
+    let Some(objects) = in_time(api.objects(group, kind, namespace)).await? else { return Ok(None) };
     let mut found = Vec::new();
     let mut page = ListParams::default().limit(limits::LISTED);
     for _ in 0..limits::LISTED_PAGES {
@@ -151,7 +157,7 @@ async fn list(api: &Api, group: &str, kind: &str, namespace: &str) -> Result<Vec
         found.extend(listed.items.into_iter().map(|object| (object.key(group, kind), object.value)));
         match listed.metadata.continue_.filter(|more| !more.is_empty()) {
             Some(more) => page = page.continue_token(&more),
-            None => return Ok(found),
+            None => return Ok(Some(found)),
         }
     }
     Err(other(format!("there are more than {} of {kind} in `{namespace}`", found.len())))

@@ -89,7 +89,8 @@ pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectK
     concerned
 }
 
-/// Whether it is known of every telemetry object and grant that there is. Where not, nothing is unneeded.
+/// Whether it is known of every telemetry object and grant that there is. Where not, nothing is unneeded. A kind that is not
+/// served counts as known here: before a grant goes, `live::with_users` asks whether the kinds that it is for are served.
 pub fn is_known(view: &View) -> bool {
     TELEMETRY.iter().all(|kind| view.is_complete(kind.group(), kind.name()))
         && view.is_complete(GATEWAY_API, "ReferenceGrant")
