@@ -180,12 +180,6 @@ mod tests {
     use super::*;
     use crate::engine::{kinds::KGATEWAY, view::control_plane::ControlPlane};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_not_answered_ends() {
-        let ended = in_time(std::future::pending::<Result<(), ApiError>>()).await;
-        assert!(ended.unwrap_err().to_string().contains("did not answer in time"));
-    }
-
     #[test]
     fn a_grant_rests_on_its_target_both_namespaces_and_the_grants_there() {
         let policy = |name: &str, namespace: &str| {

@@ -63,8 +63,8 @@ pub fn broken(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey>
     broken
 }
 
-/// The stored telemetry objects that changed objects concern: what changed itself, what refers to it, and what a grant or
-/// a Namespace may be for.
+/// The stored telemetry objects that changed objects concern: what changed itself, what refers to it or targets it, and
+/// what a grant or a Namespace may be for.
 pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
     let lens = Lens::new(view);
     let mut concerned = BTreeSet::new();
@@ -75,6 +75,11 @@ pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectK
             (CORE, "Namespace") => {
                 into.insert(&*key.name);
                 concerned.extend(lens.telemetry_in(&key.name).into_iter().map(|(key, _)| key.clone()));
+            }
+            // It wakes what was stored before it.
+            (GATEWAY_API, "Gateway") => {
+                let targeting = lens.telemetry_targeting(&key.namespace, &key.name);
+                concerned.extend(targeting.into_iter().map(|(key, _)| key.clone()));
             }
             (group, kind) if TelemetryKind::of(group, kind).is_some() => {
                 concerned.extend(view.telemetry_at(key).map(|(key, _)| key.clone()));

@@ -114,6 +114,21 @@ fn a_change_concerns_what_refers_to_it() {
 }
 
 #[test]
+fn a_gateway_concerns_what_targets_it() {
+    let aimed = |name: &str, gateway: &str| {
+        let mut object = policy(LP, "a", name, "t/otel");
+        object["spec"]["targetRefs"] = json!([{ "group": GATEWAY_API, "kind": "Gateway", "name": gateway }]);
+        object
+    };
+    let view = view(&[aimed("one", "edge"), aimed("two", "other"), policy(LP, "b", "three", "t/otel")]);
+    let of = |namespace: &str| {
+        names(concerned(&view, &BTreeSet::from([ObjectKey::new(GATEWAY_API, "Gateway", namespace, "edge")])))
+    };
+    assert_eq!(of("a"), ["ListenerPolicy a/one"]);
+    assert_eq!(of("b"), Vec::<String>::new());
+}
+
+#[test]
 fn ours_is_wanted_as_long_as_somebody_would_miss_it() {
     let needed = grant("t", "needed", (LP, "a"), Some("otel"), true);
     let migrating = grant("t", "migrating", (HLP, "a"), Some("otel"), true);
