@@ -16,6 +16,9 @@ use std::time::Duration;
 pub struct Settings {
     /// For how long a grant of ours stays after it was made, whoever needs it: what it was made for may not be stored yet.
     pub grace: Duration,
+    /// Between marking a grant of ours as leaving and removing it, at most; a shorter grace period shortens it. Whoever was
+    /// admitted before the mark was seen is stored by then: a review lasts at most 30 seconds.
+    pub leaving: Duration,
     /// Between two looks for what is unneeded: at two of them a grant must be so before it goes.
     pub look: Duration,
     /// After which everything is looked at again, whatever changed.
@@ -37,12 +40,18 @@ impl Settings {
     fn between_looks(&self) -> Duration {
         self.look.min(self.grace.max(Duration::from_secs(1)))
     }
+
+    /// For how long a grant is marked before it goes.
+    fn leaves_after(&self) -> Duration {
+        self.leaving.min(self.grace.max(Duration::from_secs(1)))
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             grace: Duration::from_mins(10),
+            leaving: Duration::from_secs(35),
             look: Duration::from_secs(5),
             resync: Duration::from_mins(10),
             gather: Duration::from_millis(100),
@@ -50,5 +59,17 @@ impl Default for Settings {
             identity: "portcullis".to_owned(),
             service: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_grace_period_shortens_the_rest() {
+        let with = |seconds: u64| Settings { grace: Duration::from_secs(seconds), ..Settings::default() };
+        let leaves = |seconds: u64| with(seconds).leaves_after().as_secs();
+        assert_eq!([0, 1, 20, 600].map(leaves), [1, 1, 20, 35]);
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 pub struct Ensured {
     /// Under which name: where somebody else has the wanted one, under another.
     pub key: ObjectKey,
-    /// We wrote it; else there was one already that does the same.
+    /// We made it, or made it again; else there was one already that does the same, though it may have been about to go.
     pub made: bool,
 }
 
@@ -48,16 +48,19 @@ async fn make(api: &Api, object: &Value, namespace: &str, wanted_name: &str) -> 
     for name in names(wanted_name) {
         let key = ObjectKey::new(GATEWAY_API, "ReferenceGrant", namespace, &name);
         let existing = grants.get_opt(&name).await.map_err(|error| words(error, namespace))?;
-        match existing.map(|existing| standing(&existing.value, &wanted, namespace)) {
+        let found = existing.map(|existing| standing(&existing.value, &wanted, namespace));
+        match found {
             Some(Standing::Serves) => return Ok(Ensured { key, made: false }),
             Some(Standing::Taken) => continue,
-            Some(Standing::Ours) | None => {}
+            Some(Standing::Leaving | Standing::Ours) | None => {}
         }
         let body = Observed::from(named(object, &name, &served.api_version));
         match grants.patch(&name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&body)).await {
-            Ok(stored) if ReferenceGrant::of(&stored.value).covers(&wanted, namespace) => {
-                return Ok(Ensured { key, made: true });
+            Ok(stored) if standing(&stored.value, &wanted, namespace) == Standing::Serves => {
+                return Ok(Ensured { key, made: found != Some(Standing::Leaving) });
             }
+            // The mark is somebody else's, who may mean it.
+            Ok(stored) if standing(&stored.value, &wanted, namespace) == Standing::Leaving => {}
             Ok(_) => return Err(format!("something changes `{name}` as it is made")),
             // Somebody else made one of this name just now, which may do as well.
             Err(kube::Error::Api(status)) if status.is_conflict() => {
@@ -77,6 +80,8 @@ async fn make(api: &Api, object: &Value, namespace: &str, wanted_name: &str) -> 
 enum Standing {
     /// It allows what is wanted: nothing needs doing.
     Serves,
+    /// Ours, and it allows what is wanted, but is about to be removed: written again it stays.
+    Leaving,
     /// Ours, and it must be written again.
     Ours,
     /// Somebody else's, or about to go.
@@ -88,7 +93,7 @@ fn standing(existing: &Value, wanted: &ReferenceGrant, namespace: &str) -> Stand
     if is_terminating(existing) {
         Standing::Taken
     } else if grant.covers(wanted, namespace) {
-        Standing::Serves
+        if grant.leaving { Standing::Leaving } else { Standing::Serves }
     } else if grant.ours {
         Standing::Ours
     } else {
@@ -157,7 +162,10 @@ mod tests {
         let said = |existing: Value| standing(&existing, &wanted, "t");
         assert_eq!(said(grant("a", json!({}))), Standing::Serves);
         assert_eq!(said(grant("b", json!({}))), Standing::Taken);
-        assert_eq!(said(grant("b", ours)), Standing::Ours);
+        assert_eq!(said(grant("b", ours.clone())), Standing::Ours);
+        let mut leaving = ours;
+        leaving["annotations"] = json!({ "portcullis.dev/leaving": "2026-01-01T00:00:00Z" });
+        assert_eq!(said(grant("a", leaving)), Standing::Leaving);
         assert_eq!(said(grant("a", json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" }))), Standing::Taken);
     }
 

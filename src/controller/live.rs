@@ -1,23 +1,26 @@
 //! What is read again before something is made or removed: the view may lag behind.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryFutureExt, stream};
 use kube::api::ListParams;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     cluster::api::{Api, ApiError},
     engine::{
-        kinds::{CORE, GATEWAY_API, reference_grant::ReferenceGrant},
+        kinds::{CORE, GATEWAY_API, reference_grant::ReferenceGrant, telemetry::Telemetry},
         limits,
+        name::Name,
         subject::ObjectKey,
-        view::{Lens, View},
+        view::{Lens, LookUp, View},
     },
 };
 
 /// The view with these telemetry objects as they are now, and what their references into other namespaces rest on: targets,
-/// Namespaces, grants. What cannot be read stays as the view has it.
+/// Namespaces, grants. What cannot be read is doubted: an owner who has withdrawn consent must not be overruled by an old
+/// copy.
 pub(super) async fn with_targets(api: &Api, view: &View, objects: &[(ObjectKey, Value)]) -> View {
     let mut view = view.clone();
     for (key, object) in objects {
@@ -26,32 +29,62 @@ pub(super) async fn with_targets(api: &Api, view: &View, objects: &[(ObjectKey, 
     let mut keys = BTreeSet::new();
     let mut namespaces = BTreeSet::new();
     for (key, telemetry) in objects.iter().filter_map(|(key, _)| view.telemetry_at(key)) {
-        for reference in &telemetry.references {
-            let backend = &reference.backend;
-            let namespace = backend.namespace_or(&key.namespace);
-            if *namespace == *key.namespace {
-                continue;
+        for look_up in rests_on(key, telemetry) {
+            match look_up {
+                LookUp::Object(key) => drop(keys.insert(key)),
+                LookUp::List { namespace, .. } => drop(namespaces.insert(namespace)),
+                _ => {}
             }
-            keys.insert(ObjectKey::new(&backend.group, &backend.kind, namespace, &backend.name));
-            keys.insert(ObjectKey::new(CORE, "Namespace", "", namespace));
-            keys.insert(ObjectKey::new(CORE, "Namespace", "", &key.namespace));
-            namespaces.insert(namespace.to_owned());
         }
     }
     for (key, read) in get_all(api, keys).await {
         match read {
             Ok(Some(object)) => view.insert(&key, &object),
             Ok(None) => view.remove(&key),
-            Err(error) => tracing::warn!(object = %key, %error, "could not be read again"),
+            Err(error) => {
+                tracing::warn!(object = %key, %error, "could not be read again");
+                view.doubt(LookUp::Object(key));
+            }
         }
     }
     for namespace in namespaces {
         match with_grants(api, &view, &namespace).await {
             Ok(fresh) => view = fresh,
-            Err(error) => tracing::warn!(namespace, %error, "the grants could not be read again"),
+            Err(error) => {
+                tracing::warn!(%namespace, %error, "the grants could not be read again");
+                view.doubt(grants_of(namespace));
+            }
         }
     }
     view
+}
+
+/// Whether something that decides on a grant for this telemetry object could not be read again.
+pub(super) fn is_doubted(view: &View, key: &ObjectKey) -> bool {
+    let telemetry = view.telemetry_at(key);
+    telemetry.is_some_and(|(key, telemetry)| rests_on(key, telemetry).iter().any(|look_up| view.doubts(look_up)))
+}
+
+/// What decides on grants for a telemetry object: for each reference into another namespace its target, both Namespaces, and
+/// the grants there.
+fn rests_on(key: &ObjectKey, telemetry: &Telemetry) -> BTreeSet<LookUp> {
+    let mut look_ups = BTreeSet::new();
+    for reference in &telemetry.references {
+        let backend = &reference.backend;
+        let namespace = backend.namespace_or(&key.namespace);
+        if *namespace == *key.namespace {
+            continue;
+        }
+        look_ups.insert(LookUp::Object(ObjectKey::new(&backend.group, &backend.kind, namespace, &backend.name)));
+        look_ups.insert(LookUp::Object(ObjectKey::new(CORE, "Namespace", "", namespace)));
+        look_ups.insert(LookUp::Object(ObjectKey::new(CORE, "Namespace", "", &key.namespace)));
+        look_ups.insert(grants_of(namespace.into()));
+    }
+    look_ups
+}
+
+const fn grants_of(namespace: Name) -> LookUp {
+    LookUp::List { group: GATEWAY_API, kind: "ReferenceGrant", namespace }
 }
 
 /// The view with the grants of a namespace as they are now.
@@ -59,7 +92,7 @@ pub(super) async fn with_targets(api: &Api, view: &View, objects: &[(ObjectKey, 
 /// # Errors
 /// They could not be read.
 async fn with_grants(api: &Api, view: &View, namespace: &str) -> Result<View, ApiError> {
-    let listed = list(api, GATEWAY_API, "ReferenceGrant", namespace).await?;
+    let listed = list(api, GATEWAY_API, "ReferenceGrant", namespace).await?.unwrap_or_default();
     let mut fresh = view.clone();
     for (key, _) in Lens::new(view).grants(namespace).0 {
         fresh.remove(key);
@@ -71,7 +104,8 @@ async fn with_grants(api: &Api, view: &View, namespace: &str) -> Result<View, Ap
 }
 
 /// The view with all that can need a grant as it is now: the grants of its namespace, and the telemetry objects that it is
-/// for.
+/// for. None where the API server says that it does not serve a kind of these: one wrong answer to that must not remove every
+/// grant, so nothing is known of who needs it, and a grant for a kind that was uninstalled stays.
 ///
 /// # Errors
 /// Some of it could not be read: then nothing is known to be unneeded.
@@ -80,10 +114,10 @@ pub(super) async fn with_users(
     view: &View,
     key: &ObjectKey,
     grant: &ReferenceGrant,
-) -> Result<View, ApiError> {
+) -> Result<Option<View>, ApiError> {
     let mut fresh = with_grants(api, view, &key.namespace).await?;
     for from in &grant.from {
-        let listed = list(api, &from.group, &from.kind, &from.namespace).await?;
+        let Some(listed) = list(api, &from.group, &from.kind, &from.namespace).await? else { return Ok(None) };
         for (key, _) in Lens::new(view).telemetry_in(&from.namespace) {
             if *key.kind == *from.kind && *key.group == *from.group {
                 fresh.remove(key);
@@ -93,7 +127,7 @@ pub(super) async fn with_users(
             fresh.insert(key, object);
         }
     }
-    Ok(fresh)
+    Ok(Some(fresh))
 }
 
 /// Each of these objects, as it is now.
@@ -102,25 +136,68 @@ pub(super) async fn get_all(
     keys: impl IntoIterator<Item = ObjectKey>,
 ) -> Vec<(ObjectKey, Result<Option<Value>, ApiError>)> {
     let get = async |key: ObjectKey| {
-        let read = api.get(&key).await;
+        let read = in_time(api.get(&key)).await;
         (key, read)
     };
     stream::iter(keys).map(get).buffer_unordered(limits::CALLS_AT_ONCE).collect().await
 }
 
-/// All objects of a kind in a namespace, page by page.
-async fn list(api: &Api, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
-    let Some(objects) = api.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
+/// All objects of a kind in a namespace, page by page; None where the kind is not served.
+async fn list(
+    api: &Api,
+    group: &str,
+    kind: &str,
+    namespace: &str,
+) -> Result<Option<Vec<(ObjectKey, Value)>>, ApiError> {
+    let Some(objects) = in_time(api.objects(group, kind, namespace)).await? else { return Ok(None) };
     let mut found = Vec::new();
     let mut page = ListParams::default().limit(limits::LISTED);
     for _ in 0..limits::LISTED_PAGES {
-        let listed = objects.list(&page).await?;
+        let listed = in_time(objects.list(&page).map_err(ApiError::from)).await?;
         found.extend(listed.items.into_iter().map(|object| (object.key(group, kind), object.value)));
         match listed.metadata.continue_.filter(|more| !more.is_empty()) {
             Some(more) => page = page.continue_token(&more),
-            None => return Ok(found),
+            None => return Ok(Some(found)),
         }
     }
-    let too_many = format!("there are more than {} of {kind} in `{namespace}`", found.len());
-    Err(ApiError::Other(Box::new(kube::Error::Service(too_many.into()))))
+    Err(other(format!("there are more than {} of {kind} in `{namespace}`", found.len())))
+}
+
+/// One call, which may not hold up all others.
+async fn in_time<T>(call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    let answered = timeout(Duration::from_millis(limits::CALL_MS), call).await;
+    answered.unwrap_or_else(|_| Err(other("the API server did not answer in time".to_owned())))
+}
+
+fn other(why: String) -> ApiError {
+    ApiError::Other(Box::new(kube::Error::Service(why.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{kinds::KGATEWAY, view::control_plane::ControlPlane};
+
+    #[test]
+    fn a_grant_rests_on_its_target_both_namespaces_and_the_grants_there() {
+        let policy = |name: &str, namespace: &str| {
+            let backend = json!({ "name": "otel", "namespace": namespace, "port": 4317 });
+            let log = json!({ "openTelemetry": { "grpcService": { "logName": "l", "backendRef": backend } } });
+            let key = ObjectKey::new(KGATEWAY, "HTTPListenerPolicy", "a", name);
+            (key, json!({ "spec": { "accessLog": [log] } }))
+        };
+        let ((abroad, object), (home, other)) = (policy("abroad", "t"), policy("home", "a"));
+        let view = View::closed(ControlPlane::default()).with(&abroad, &object).with(&home, &other);
+        let namespace = |name: &str| LookUp::Object(ObjectKey::new(CORE, "Namespace", "", name));
+        let service = LookUp::Object(ObjectKey::new(CORE, "Service", "t", "otel"));
+        for look_up in [service, namespace("a"), namespace("t"), grants_of("t".into())] {
+            let mut doubting = view.clone();
+            doubting.doubt(look_up.clone());
+            assert!(is_doubted(&doubting, &abroad), "{look_up:?}");
+            assert!(!is_doubted(&doubting, &home), "{look_up:?}");
+        }
+        assert!(!is_doubted(&view, &abroad));
+    }
 }

@@ -90,8 +90,8 @@ struct Reconciler<'a> {
     doubtful: BTreeMap<ObjectKey, Instant>,
     /// Grants that were deleted.
     deleted: BTreeSet<ObjectKey>,
-    /// Grants of ours that nobody needed at the last look, and from when on they may go.
-    suspects: BTreeMap<ObjectKey, Instant>,
+    /// Grants of ours that nobody needed at the last look.
+    suspects: BTreeMap<ObjectKey, Suspect>,
     /// Something changed that may leave a grant unneeded.
     look_again: bool,
     told_at: Option<Instant>,
@@ -101,6 +101,15 @@ struct Reconciler<'a> {
 struct Retry {
     at: Instant,
     times: u32,
+}
+
+/// A grant that may go.
+#[derive(Clone, Debug)]
+struct Suspect {
+    /// When it is looked at again.
+    at: Instant,
+    /// The resourceVersion in which it will have been marked as leaving for long enough by then.
+    marked: Option<String>,
 }
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -309,14 +318,24 @@ impl<'a> Reconciler<'a> {
         self.look_again = false;
         let unneeded: BTreeSet<_> = wanted::unneeded(view, None).into_iter().collect();
         self.suspects.retain(|key, _| unneeded.contains(key));
+        if wanted::is_known(view) {
+            let regretted = wanted::leaving(view).into_iter().filter(|key| !unneeded.contains(key));
+            let keep = async |key: ObjectKey| grants::keep(self.api, view, &key).await;
+            let mut kept = stream::iter(regretted).map(keep).buffer_unordered(limits::CALLS_AT_ONCE);
+            while let Some(kept) = kept.next().await {
+                self.look_again |= !kept;
+            }
+        }
         let now = Instant::now();
         // At the next look, unless somebody needs it by then.
-        let due: Vec<_> = self.suspects.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
+        let due = self.suspects.iter().filter(|(_, suspect)| suspect.at <= now);
+        let due: Vec<_> = due.map(|(key, suspect)| (key.clone(), suspect.marked.clone())).collect();
+        let suspect = |pause: Duration| Suspect { at: now + pause, marked: None };
         for key in unneeded {
-            self.suspects.entry(key).or_insert(now + self.settings.between_looks() / 2);
+            self.suspects.entry(key).or_insert_with(|| suspect(self.settings.between_looks() / 2));
         }
-        let remove = async |key: ObjectKey| {
-            let removal = grants::remove(self.api, view, &key, self.settings.grace).await;
+        let remove = async |(key, marked): (ObjectKey, Option<String>)| {
+            let removal = grants::remove(self.api, view, &key, self.settings.grace, marked.as_deref()).await;
             (key, removal)
         };
         let removals: Vec<_> = stream::iter(due).map(remove).buffer_unordered(limits::CALLS_AT_ONCE).collect().await;
@@ -328,11 +347,15 @@ impl<'a> Reconciler<'a> {
                     tracing::info!(grant = %key, "removed a grant that nobody needs any more");
                 }
                 Removal::Stays => drop(self.suspects.remove(&key)),
-                Removal::Young(still) => drop(self.suspects.insert(key, now + still)),
+                Removal::Young(still) => drop(self.suspects.insert(key, suspect(still))),
+                Removal::Marked(version) => {
+                    let at = Instant::now() + self.settings.leaves_after();
+                    self.suspects.insert(key, Suspect { at, marked: Some(version) });
+                }
                 Removal::Failed(why) => {
                     self.metrics.grant(Grant::Failed);
                     tracing::warn!(grant = %key, why, "a grant that nobody needs could not be removed");
-                    self.suspects.insert(key, now + LAST_RETRY);
+                    self.suspects.insert(key, suspect(LAST_RETRY));
                 }
             }
         }

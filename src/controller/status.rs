@@ -51,6 +51,19 @@ struct Condition {
     message: String,
 }
 
+/// Statuses that could not be written: each is tried again later and later, and why is said once.
+#[derive(Debug, Default)]
+struct Refused(BTreeMap<String, Refusal>);
+
+#[derive(Debug)]
+struct Refusal {
+    why: String,
+    pause: Duration,
+    again: Instant,
+}
+
+const LAST_PAUSE: Duration = Duration::from_mins(5);
+
 /// The webhook configurations are read again after this, or when a policy changed.
 const REGISTRATIONS: Duration = Duration::from_mins(1);
 
@@ -77,6 +90,7 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
     let mut written: BTreeMap<String, Status> = BTreeMap::new();
     let mut seen: Option<(Arc<Vec<Standing>>, Instant)> = None;
     let mut registered: Option<Vec<Registration>> = None;
+    let mut refused = Refused::default();
     loop {
         let now = standings.load_full();
         let fresh = |(before, at): &(Arc<Vec<Standing>>, Instant)| *before == now && at.elapsed() < REGISTRATIONS;
@@ -96,21 +110,44 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
         }
         let snapshot = current.load_full();
         written.retain(|name, _| now.iter().any(|standing| standing.name == *name));
+        refused.0.retain(|name, _| now.iter().any(|standing| standing.name == *name));
         for standing in now.iter() {
             let policy = snapshot.policies.policies().iter().find(|policy| policy.name == standing.name);
             let status = status(standing, policy.map(|policy| &**policy), &snapshot.view, registered.as_deref());
-            if written.get(&standing.name) == Some(&status) {
+            if written.get(&standing.name) == Some(&status) || refused.waits(&standing.name, Instant::now()) {
                 continue;
             }
-            match timeout(Duration::from_millis(limits::CALL_MS), write(api, &standing.name, &status)).await {
-                Ok(Ok(())) => drop(written.insert(standing.name.clone(), status)),
-                Ok(Err(error)) => {
-                    tracing::warn!(policy = standing.name, %error, "the status could not be written");
+            let why = match timeout(Duration::from_millis(limits::CALL_MS), write(api, &standing.name, &status)).await {
+                Ok(Ok(())) => {
+                    refused.0.remove(&standing.name);
+                    written.insert(standing.name.clone(), status);
+                    continue;
                 }
-                Err(_) => tracing::warn!(policy = standing.name, "the API server did not take the status in time"),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the API server did not take it in time".to_owned(),
+            };
+            if refused.is_new(&standing.name, &why, settings.look, Instant::now()) {
+                tracing::warn!(policy = standing.name, why, "the status could not be written");
             }
         }
         sleep(settings.look).await;
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    fn waits(&self, name: &str, now: Instant) -> bool {
+        self.0.get(name).is_some_and(|refusal| now < refusal.again)
+    }
+
+    /// Takes note of it, and says whether it was refused for another reason before.
+    fn is_new(&mut self, name: &str, why: &str, first: Duration, now: Instant) -> bool {
+        let before = self.0.get(name);
+        let pause = before.map_or(first, |before| before.pause.saturating_mul(2)).min(LAST_PAUSE);
+        let is_new = before.is_none_or(|before| before.why != why);
+        self.0.insert(name.to_owned(), Refusal { why: why.to_owned(), pause, again: now + pause });
+        is_new
     }
 }
 
@@ -233,6 +270,24 @@ mod tests {
         assert!(registered.starts_with("Registered=False no webhook configuration sends CREATE"), "{registered}");
         let none = status(&standing(Some("spec: bad"), false), None, &view, Some(&[]));
         assert_eq!(none.matched, None);
+    }
+
+    #[test]
+    fn what_is_refused_is_tried_later_and_later_and_told_once() {
+        let (mut refused, first, mut now) = (Refused::default(), Duration::from_secs(5), Instant::now());
+        let mut pauses = Vec::new();
+        let mut told = 0;
+        for _ in 0..9 {
+            assert!(!refused.waits("one", now));
+            told += u32::from(refused.is_new("one", "forbidden", first, now));
+            let began = now;
+            while refused.waits("one", now) {
+                now += Duration::from_secs(5);
+            }
+            pauses.push(now.duration_since(began).as_secs());
+        }
+        assert_eq!((pauses, told), (vec![5, 10, 20, 40, 80, 160, 300, 300, 300], 1));
+        assert!(refused.is_new("one", "too slow", first, now) && !refused.waits("two", now));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub const TELEMETRY: [TelemetryKind; 3] =
     [TelemetryKind::HttpListenerPolicy, TelemetryKind::ListenerPolicy, TelemetryKind::AgentgatewayPolicy];
 
 /// Of these telemetry objects, or of all, those with a reference into another namespace that no grant allows: neither ours
-/// nor another's, as far as that is known.
+/// nor another's, as far as that is known. One that is about to be removed does not count: made again, it stays.
 pub fn missing(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey> {
     let mut grants = Grants::new(view);
     let lacks = |(key, telemetry): &(&ObjectKey, &Telemetry)| {
@@ -46,6 +46,7 @@ pub fn missing(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey
 /// Of these telemetry objects, or of all, those that the control plane calls invalid: a reference that does not resolve, or
 /// a sink that is wrong in itself.
 pub fn broken(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey> {
+    let view = &view.with_leaving();
     let mut known: BTreeMap<(TelemetryKind, &str, &BackendRef), bool> = BTreeMap::new();
     let mut broken: Vec<ObjectKey> = Vec::new();
     for (key, telemetry) in rows(view, keys) {
@@ -62,8 +63,8 @@ pub fn broken(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey>
     broken
 }
 
-/// The stored telemetry objects that changed objects concern: what changed itself, what refers to it, and what a grant or
-/// a Namespace may be for.
+/// The stored telemetry objects that changed objects concern: what changed itself, what refers to it or targets it, and
+/// what a grant or a Namespace may be for.
 pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
     let lens = Lens::new(view);
     let mut concerned = BTreeSet::new();
@@ -74,6 +75,11 @@ pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectK
             (CORE, "Namespace") => {
                 into.insert(&*key.name);
                 concerned.extend(lens.telemetry_in(&key.name).into_iter().map(|(key, _)| key.clone()));
+            }
+            // It wakes what was stored before it.
+            (GATEWAY_API, "Gateway") => {
+                let targeting = lens.telemetry_targeting(&key.namespace, &key.name);
+                concerned.extend(targeting.into_iter().map(|(key, _)| key.clone()));
             }
             (group, kind) if TelemetryKind::of(group, kind).is_some() => {
                 concerned.extend(view.telemetry_at(key).map(|(key, _)| key.clone()));
@@ -88,7 +94,8 @@ pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectK
     concerned
 }
 
-/// Whether it is known of every telemetry object and grant that there is. Where not, nothing is unneeded.
+/// Whether it is known of every telemetry object and grant that there is. Where not, nothing is unneeded. A kind that is not
+/// served counts as known here: before a grant goes, `live::with_users` asks whether the kinds that it is for are served.
 pub fn is_known(view: &View) -> bool {
     TELEMETRY.iter().all(|kind| view.is_complete(kind.group(), kind.name()))
         && view.is_complete(GATEWAY_API, "ReferenceGrant")
@@ -100,24 +107,18 @@ pub fn unneeded(view: &View, namespace: Option<&str>) -> Vec<ObjectKey> {
     if !is_known(view) {
         return Vec::new();
     }
-    let lens = Lens::new(view);
-    let namespaces: BTreeSet<String> = match namespace {
-        Some(namespace) => BTreeSet::from([namespace.to_owned()]),
-        None => view.keys_of(GATEWAY_API, "ReferenceGrant").iter().map(|key| (*key.namespace).to_owned()).collect(),
-    };
-    let mut ours: Vec<(&ObjectKey, &ReferenceGrant)> = Vec::new();
-    for namespace in &namespaces {
-        let grants = lens.grants(namespace).0.into_iter();
-        ours.extend(
-            grants.map(|(key, grant)| -> (_, &ReferenceGrant) { (key, grant) }).filter(|(_, grant)| grant.ours),
-        );
-    }
+    let ours = ours(view, namespace);
     if ours.is_empty() {
         return Vec::new();
     }
     let wanted = Wanted::of(view, namespace);
     let unneeded = ours.into_iter().filter(|(key, grant)| !wanted.needs(&key.namespace, grant));
     unneeded.map(|(key, _)| key.clone()).collect()
+}
+
+/// The grants of ours that are about to be removed.
+pub fn leaving(view: &View) -> Vec<ObjectKey> {
+    ours(view, None).into_iter().filter(|(_, grant)| grant.leaving).map(|(key, _)| key.clone()).collect()
 }
 
 /// The grants that the policies in force let be made for a stored telemetry object, as if it were made now. Whatever else
@@ -138,7 +139,7 @@ pub fn to_make(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Valu
 
 /// What is wrong with a stored telemetry object, by the policies in force.
 pub fn errors(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Value, now: Timestamp) -> Vec<Finding> {
-    let judged = judge(policies, view, key, object, now).judged.into_iter();
+    let judged = judge(policies, &view.with_leaving(), key, object, now).judged.into_iter();
     judged.map(|judged| judged.finding).filter(|finding| finding.level == Level::Error).collect()
 }
 
@@ -165,6 +166,16 @@ fn rows<'v>(view: &'v View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<(&'v Obje
         Some(keys) => keys.iter().filter_map(|key| view.telemetry_at(key)).collect(),
         None => view.every_telemetry().collect(),
     }
+}
+
+/// Our grants, in one namespace or in all.
+fn ours<'v>(view: &'v View, namespace: Option<&str>) -> Vec<(&'v ObjectKey, &'v ReferenceGrant)> {
+    let lens = Lens::new(view);
+    let namespaces: BTreeSet<String> = match namespace {
+        Some(namespace) => BTreeSet::from([namespace.to_owned()]),
+        None => view.keys_of(GATEWAY_API, "ReferenceGrant").iter().map(|key| (*key.namespace).to_owned()).collect(),
+    };
+    namespaces.iter().flat_map(|namespace| lens.grants(namespace).0).filter(|(_, grant)| grant.ours).collect()
 }
 
 /// What it refers to in other namespaces.
@@ -198,7 +209,7 @@ impl<'v> Grants<'v> {
             by_source
         });
         let grants = by_source.get(&(crossing.from_kind, crossing.from_namespace));
-        grants.is_some_and(|grants| grants.iter().any(|grant| grant.allows(crossing)))
+        grants.is_some_and(|grants| grants.iter().any(|grant| !grant.leaving && grant.allows(crossing)))
     }
 }
 

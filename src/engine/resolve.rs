@@ -121,7 +121,8 @@ pub fn grant(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &
     if seen.is_none() {
         return Grant::Unknown;
     }
-    if grants.iter().any(|(_, grant)| grant.allows(&crossing)) {
+    let counts = |leaving: bool| !leaving || lens.view().counts_leaving();
+    if grants.iter().any(|(_, grant)| counts(grant.leaving) && grant.allows(&crossing)) {
         Grant::Given
     } else if complete {
         Grant::Missing

@@ -56,6 +56,8 @@ pub struct View {
     closed: bool,
     /// What could not be read again when it mattered: whatever the view says of it is unknown.
     doubted: Arc<BTreeSet<LookUp>>,
+    /// Grants that are about to be removed count as there.
+    with_leaving: bool,
     services: Table<Service>,
     namespaces: Table<Namespace>,
     grants: Table<Keyed<ReferenceGrant>>,
@@ -161,6 +163,18 @@ impl View {
             }
         }
         view
+    }
+
+    /// As the control plane sees it now: with the grants that are about to be removed. Without them is how it will be, which
+    /// is what counts for whoever comes.
+    #[must_use]
+    pub fn with_leaving(&self) -> Self {
+        Self { with_leaving: true, ..self.clone() }
+    }
+
+    /// Whether grants that are about to be removed count as there.
+    pub const fn counts_leaving(&self) -> bool {
+        self.with_leaving
     }
 
     /// Takes note of an object. A kind that no rule looks up leaves the view as it is.

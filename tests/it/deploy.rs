@@ -41,7 +41,7 @@ fn part(name: &str) -> String {
 
 /// The policies and the webhooks last: they concern what is applied after them.
 fn install() -> String {
-    let mut parts = vec![part("namespace"), crds::yaml(), part("rbac"), part("server")];
+    let mut parts = vec![part("namespace"), crds::yaml(), part("rbac"), part("priority"), part("server")];
     parts.extend(SHIPPED.iter().map(|(_, text)| (*text).to_owned()));
     parts.push(part("webhooks"));
     let parts: Vec<_> = parts.iter().map(|part| part.trim_start_matches("---\n")).collect();
@@ -172,6 +172,21 @@ fn no_role_names_a_wildcard_or_a_secret() {
             assert!(texts(&rule[list]).iter().all(|word| !word.contains('*') && *word != "secrets"), "{rule}");
         }
     }
+}
+
+/// Reads that a write waits for go before the writes of others.
+#[test]
+fn what_we_ask_has_a_high_priority() {
+    let documents = documents(&install());
+    let schema = &documents.iter().find(|one| one["kind"] == "FlowSchema").unwrap()["spec"];
+    assert_eq!(schema["priorityLevelConfiguration"]["name"], "workload-high");
+    let account = &documents.iter().find(|one| one["kind"] == "ServiceAccount").unwrap()["metadata"];
+    let subject = &schema["rules"][0]["subjects"][0];
+    assert_eq!(subject["kind"], "ServiceAccount");
+    assert_eq!(subject["serviceAccount"]["name"], account["name"]);
+    assert_eq!(subject["serviceAccount"]["namespace"], account["namespace"]);
+    let deployment = &documents.iter().find(|one| one["kind"] == "Deployment").unwrap();
+    assert_eq!(deployment["spec"]["template"]["spec"]["serviceAccountName"], account["name"]);
 }
 
 /// Every object is named once, in an order in which each finds what it needs.

@@ -114,6 +114,21 @@ fn a_change_concerns_what_refers_to_it() {
 }
 
 #[test]
+fn a_gateway_concerns_what_targets_it() {
+    let aimed = |name: &str, gateway: &str| {
+        let mut object = policy(LP, "a", name, "t/otel");
+        object["spec"]["targetRefs"] = json!([{ "group": GATEWAY_API, "kind": "Gateway", "name": gateway }]);
+        object
+    };
+    let view = view(&[aimed("one", "edge"), aimed("two", "other"), policy(LP, "b", "three", "t/otel")]);
+    let of = |namespace: &str| {
+        names(concerned(&view, &BTreeSet::from([ObjectKey::new(GATEWAY_API, "Gateway", namespace, "edge")])))
+    };
+    assert_eq!(of("a"), ["ListenerPolicy a/one"]);
+    assert_eq!(of("b"), Vec::<String>::new());
+}
+
+#[test]
 fn ours_is_wanted_as_long_as_somebody_would_miss_it() {
     let needed = grant("t", "needed", (LP, "a"), Some("otel"), true);
     let migrating = grant("t", "migrating", (HLP, "a"), Some("otel"), true);
@@ -179,4 +194,19 @@ fn a_grant_is_made_where_the_owner_agrees_whatever_else_is_wrong() {
     let mended = shared.with(&key_of(&grants[0]), &grants[0]);
     assert_eq!((made(&mended), wrong(&mended)), (Vec::new(), Vec::new()));
     assert_eq!(broken(&mended, None), []);
+}
+
+#[test]
+fn what_is_about_to_be_removed_counts_for_nobody_who_comes_and_is_there_for_what_is() {
+    let object = policy(LP, "a", "one", "t/otel");
+    let mut going = grant("t", "going", (LP, "a"), Some("otel"), true);
+    going["metadata"]["annotations"] = json!({ "portcullis.dev/leaving": "2026-01-01T00:00:00Z" });
+    let now = Timestamp::from_second(0).unwrap();
+    let view = view(&[object.clone(), going.clone(), collector("t", "otel", true), namespace("a"), namespace("t")]);
+    assert_eq!(names(missing(&view, None)), ["ListenerPolicy a/one"]);
+    assert_eq!(to_make(&shipped::policies(), &view, &key_of(&object), &object, now).len(), 1);
+    assert_eq!((broken(&view, None), unneeded(&view, None)), (Vec::new(), Vec::new()));
+    assert_eq!(errors(&shipped::policies(), &view, &key_of(&object), &object, now), []);
+    assert_eq!(leaving(&view), [key_of(&going)]);
+    assert_eq!(unneeded(&view.without(&key_of(&object)), None), [key_of(&going)]);
 }

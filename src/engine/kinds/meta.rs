@@ -14,6 +14,8 @@ pub const SHARED_WITH: &str = "portcullis.dev/shared-with";
 pub const REMEDY: &str = "portcullis.dev/remedy";
 /// An annotation that lets a needed object go until the RFC 3339 time it holds.
 pub const ALLOW_DISRUPTION: &str = "portcullis.dev/allow-disruption";
+/// An annotation on a grant that Portcullis made and is about to remove; since when, in RFC 3339.
+pub const LEAVING: &str = "portcullis.dev/leaving";
 /// The label on every object that Portcullis makes.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "portcullis");
 

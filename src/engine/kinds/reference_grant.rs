@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::{
     kinds::{
         CORE, GATEWAY_API,
-        meta::{MANAGED_BY, Meta, lenient},
+        meta::{LEAVING, MANAGED_BY, Meta, lenient},
     },
     name::Name,
 };
@@ -22,6 +22,8 @@ pub struct ReferenceGrant {
     pub to: Box<[To]>,
     /// It carries our label, and nobody but us owns anything of its `spec`: ours to remove.
     pub ours: bool,
+    /// It is ours and about to be removed: it is there, but nothing new may rest on it.
+    pub leaving: bool,
 }
 
 /// Whose references are allowed.
@@ -75,7 +77,9 @@ impl ReferenceGrant {
     pub fn read(meta: &Meta<'_>, object: &Value) -> Self {
         let spec = object.get("spec").and_then(|spec| Spec::deserialize(spec).ok()).unwrap_or_default();
         let labelled = meta.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
-        Self { from: spec.from.into(), to: spec.to.into(), ours: labelled && only_we_own_spec(object) }
+        let ours = labelled && only_we_own_spec(object);
+        let leaving = ours && meta.annotation(LEAVING).is_some();
+        Self { from: spec.from.into(), to: spec.to.into(), ours, leaving }
     }
 
     /// A grant as the API server or a file has it.
@@ -192,6 +196,15 @@ mod tests {
         assert!(!with(json!([us, { "manager": "kubectl", "fieldsV1": { "f:spec": {} } }])));
         assert!(!read(&json!({ "managedFields": [us] })).ours);
         assert!(!read(&json!({ "labels": { MANAGED_BY.0: "helm" } })).ours);
+    }
+
+    #[test]
+    fn only_ours_can_be_leaving() {
+        let marks = json!({ LEAVING: "2026-01-01T00:00:00Z" });
+        let labels = json!({ MANAGED_BY.0: MANAGED_BY.1 });
+        assert!(read(&json!({ "labels": labels, "annotations": marks })).leaving);
+        assert!(!read(&json!({ "labels": labels })).leaving);
+        assert!(!read(&json!({ "annotations": marks })).leaving);
     }
 
     #[test]

@@ -26,7 +26,9 @@ const RESOLVED_BY: [&str; 4] = ["AgentgatewayBackend", "Backend", "ReferenceGran
 
 impl Change {
     pub(super) fn of(judge: &Judge<'_>) -> Self {
-        let before = judge.lens.view().with(&judge.subject.key, judge.subject.old().value().unwrap_or_default());
+        // What a stored object resolves by is there as long as it is there.
+        let view = judge.lens.view().with_leaving();
+        let before = view.with(&judge.subject.key, judge.subject.old().value().unwrap_or_default());
         let lens = Lens::new(&before);
         let (after, referrers) = taken_away(judge, &lens);
         judge.lens.note(&lens);
