@@ -121,12 +121,11 @@ pub(super) async fn remove(api: &Api, view: &View, key: &ObjectKey, grace: Durat
 pub(super) async fn keep(api: &Api, view: &View, key: &ObjectKey) -> bool {
     match timeout(Duration::from_millis(limits::CALL_MS), try_keep(api, view, key)).await {
         Ok(Ok(())) => true,
-        Ok(Err(ApiError::Conflict(_) | ApiError::NotFound)) => false,
+        Ok(Err(ApiError::Conflict(_) | ApiError::NotFound)) | Err(_) => false,
         Ok(Err(error)) => {
             tracing::warn!(grant = %key, %error, "a grant that is needed is still marked as leaving");
             false
         }
-        Err(_) => false,
     }
 }
 

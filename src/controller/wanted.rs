@@ -128,13 +128,7 @@ pub fn to_make(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Valu
     let mut verdict = judge(policies, view, key, object, now);
     verdict.judged.retain(|judged| matches!(judged.finding.remedy, Some(Remedy::Ensure(_))));
     let decision = decide(&verdict, Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Possible });
-    let harmless = decision.warned.iter().map(|(judged, _)| *judged).filter(|judged| judged.applies());
-    let judged = decision.ensure.iter().map(|(judged, _)| *judged).chain(harmless);
-    let objects = judged.filter_map(|judged| match &judged.finding.remedy {
-        Some(Remedy::Ensure(objects)) => Some(objects),
-        _ => None,
-    });
-    objects.flatten().cloned().collect()
+    decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect()
 }
 
 /// What is wrong with a stored telemetry object, by the policies in force.
