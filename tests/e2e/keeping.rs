@@ -20,6 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("keeping: what was stored unseen gets its grant, where it may have one", stored_unseen).alone(),
     Case::new("keeping: a grant of ours that was deleted is restored", restored).alone(),
     Case::new("keeping: a grant goes when nobody needs it, and not before its time", removed).alone(),
+    Case::new("keeping: a grant that is about to go stays for whoever is admitted", leaving).alone(),
     Case::new("keeping: what others made or changed is theirs", of_others).alone(),
     Case::new("keeping: one kind follows another and both have their grants meanwhile", migration).alone(),
     Case::new("keeping: neither policies nor the opt-in take a needed grant away", without_policies).alone(),
@@ -92,6 +93,24 @@ fn removed(sandbox: &Sandbox<'_>) {
     unneeded_comes_and_goes(&crossing);
     assert!(crossing.is_there(&needed));
     assert_eq!(counted(&portcullis, "removed"), 1);
+}
+
+fn leaving(sandbox: &Sandbox<'_>) {
+    let crossing = Crossing::new(sandbox);
+    crossing.share("otel");
+    let portcullis = crossing.leader(&["--grace", "6"]);
+    let _registration = crossing.register(&portcullis);
+    let mark = |grant: &Value| grant["metadata"]["annotations"]["portcullis.dev/leaving"].is_string();
+    crossing.kubectl.apply(&crossing.policy("logs"));
+    let grant = crossing.grant();
+    assert!(!mark(&grant));
+    crossing.kubectl.delete(&["listenerpolicy", "logs", "-n", &crossing.gw]);
+    wait_until("the grant to be marked", || if mark(&crossing.grant()) { Ok(()) } else { Err("not yet".to_owned()) });
+    crossing.kubectl.apply(&crossing.policy("logs"));
+    wait_until("the mark to be taken", || if mark(&crossing.grant()) { Err("not yet".to_owned()) } else { Ok(()) });
+    thread::sleep(Duration::from_secs(12));
+    assert!(crossing.is_there(&grant) && !mark(&crossing.grant()));
+    assert_eq!(counted(&portcullis, "removed"), 0);
 }
 
 fn of_others(sandbox: &Sandbox<'_>) {
