@@ -8,12 +8,14 @@ use crate::engine::{
     kinds::{
         AGENTGATEWAY, ISTIO, KGATEWAY,
         gateway::{Controller, Gateway},
+        meta::Sharing,
         reference_grant::Crossing,
         service::{Service, ServicePort},
         telemetry::{BackendRef, Target, TargetBy, Telemetry, TelemetryKind, labels_match},
     },
+    selector::Labels,
     subject::ObjectKey,
-    view::{Answer, Lens, control_plane::AgentgatewayGrants},
+    view::{Answer, Lens, control_plane::AgentgatewayGrants, is_backend},
 };
 
 /// Whether a reference may cross into another namespace.
@@ -188,17 +190,26 @@ pub fn attachments<'v, 't>(telemetry: &'t Telemetry, namespace: &str, lens: &Len
 }
 
 /// Whether the owner of a backend lets grants be made for telemetry objects of this namespace: by a label on the backend,
-/// or on its Namespace for all in it.
-pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> bool {
-    let labels = lens.namespace(namespace).found().map(|own| &own.labels);
+/// or on its Namespace for all in it. None where nothing known allows it, and what might could not be looked up.
+pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> Option<bool> {
+    let labels = lens.namespace(namespace).map(|own| &own.labels);
     let target = backend.namespace_or(namespace);
     let sharing = if backend.is_service() {
         lens.service(target, &backend.name).map(|service| &service.sharing)
-    } else {
+    } else if is_backend(&backend.group, &backend.kind) {
         lens.backend(&backend.group, &backend.kind, target, &backend.name).map(|backend| &backend.sharing)
+    } else {
+        // Of no kind that has a say: this much is known.
+        Answer::Absent
     };
     let by_namespace = lens.namespace(target).map(|namespace| &namespace.sharing);
-    [sharing, by_namespace].into_iter().filter_map(Answer::found).any(|sharing| sharing.allows(labels))
+    let said = [sharing, by_namespace].map(|sharing| allows(sharing, labels));
+    if said.contains(&Some(true)) {
+        return Some(true);
+    }
+    // A closed world is what its files say: a Namespace that is in none of them has agreed to nothing.
+    let unread = said.contains(&None) && !lens.view().is_closed();
+    if unread { None } else { Some(false) }
 }
 
 /// What an error in this telemetry object would do.
@@ -330,6 +341,18 @@ fn of_gateway<'v>(
     }
 }
 
+/// Whether this consent covers a namespace with these labels; None where that hangs on what could not be looked up.
+fn allows(sharing: Answer<&Sharing>, labels: Answer<&Labels>) -> Option<bool> {
+    match (sharing, labels) {
+        (Answer::Unknown, _) | (Answer::Found(Sharing::With(_)), Answer::Unknown) => None,
+        (Answer::Absent, _) => Some(false),
+        (Answer::Found(sharing), labels) => Some(sharing.allows(labels.found())),
+    }
+}
+
 const fn controller_of(kind: TelemetryKind) -> Controller {
     if kind.is_kgateway() { Controller::Kgateway } else { Controller::Agentgateway }
 }
+
+#[cfg(test)]
+mod tests;
