@@ -120,11 +120,8 @@ pub fn grant(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &
         return Grant::Missing;
     }
     let (grants, complete) = lens.grants(crossing.to_namespace);
-    if seen.is_none() {
-        return Grant::Unknown;
-    }
     if grants.iter().any(|(_, grant)| grant.allows(&crossing)) {
-        Grant::Given
+        if seen.is_some() { Grant::Given } else { Grant::Unknown }
     } else if complete {
         Grant::Missing
     } else {
@@ -246,10 +243,9 @@ pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
 }
 
 fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'v>) -> Backend<'v> {
-    match discovered(kind, namespace, lens) {
-        Some(true) => {}
-        Some(false) => return Backend::NotDiscovered,
-        None => return Backend::Unknown,
+    let seen = discovered(kind, namespace, lens);
+    if seen == Some(false) {
+        return Backend::NotDiscovered;
     }
     // No Service can have such a name, whatever else exists.
     if backend.name.contains('.') {
@@ -257,9 +253,12 @@ fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens:
     }
     let Some(port) = backend.port else { return Backend::NoPort };
     match lens.service(namespace, &backend.name) {
-        Answer::Found(service) => {
-            service.port(port).map_or(Backend::NoSuchPort(service), |found| Backend::Port(service, found))
-        }
+        Answer::Found(service) => match service.port(port) {
+            Some(_) if seen.is_none() => Backend::Unknown,
+            Some(found) => Backend::Port(service, found),
+            None => Backend::NoSuchPort(service),
+        },
+        // What does not exist is not there for kgateway either, wherever it looks.
         Answer::Absent => Backend::Absent,
         Answer::Unknown => Backend::Unknown,
     }
@@ -270,7 +269,11 @@ fn discovered(kind: TelemetryKind, namespace: &str, lens: &Lens<'_>) -> Option<b
     let Some(selector) = lens.control_plane().kgateway.discovery.as_ref().filter(|_| kind.is_kgateway()) else {
         return Some(true);
     };
-    lens.namespace(namespace).found().map(|namespace| selector.matches(&namespace.labels))
+    match lens.namespace(namespace) {
+        Answer::Found(namespace) => Some(selector.matches(&namespace.labels)),
+        Answer::Absent => Some(false),
+        Answer::Unknown => None,
+    }
 }
 
 fn attachment<'v>(

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -78,4 +80,19 @@ fn in_a_closed_world_a_namespace_that_is_not_given_agreed_to_nothing() {
 fn a_kind_that_is_never_looked_up_has_no_say() {
     let view = cluster(&[namespace("gw", json!({})), namespace("telemetry", json!({}))]);
     assert_eq!(opted_in("gw", &otel("apps", "Deployment"), &Lens::new(&view)), Some(false));
+}
+
+#[test]
+fn a_namespace_that_does_not_exist_is_not_discovered() {
+    let mut view = cluster(&[service(json!({}))]);
+    view.control_plane = Arc::new("kgateway=2.4,discovery=mesh=on".parse().unwrap());
+    let found = |view: &View| {
+        let reference = otel(CORE, "Service");
+        format!("{:?}", backend(TelemetryKind::ListenerPolicy, "gw", &reference, &Lens::new(view)))
+    };
+    assert_eq!(found(&view), "NotDiscovered");
+    view.mark_complete(CORE, "Namespace", false);
+    assert_eq!(found(&view), "Unknown");
+    view.remove(&service(json!({})).0);
+    assert_eq!(found(&view), "Absent");
 }
