@@ -95,7 +95,7 @@ pub fn answer(
     })?;
     if door == select::Door::Mutate {
         let mut settled = patch::settle(&selection, &subject, &snapshot.view, now);
-        let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new());
+        let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new(), limits::CONFIRMED);
         if let Some(live) = live.filter(|_| !wanting.is_empty()) {
             let view = live.cluster.confirm(&snapshot.view, &wanting, live.until);
             settled = patch::settle(&selection, &subject, &view, now);
@@ -146,22 +146,22 @@ fn confirmed(
     let first = denied(&verdict, ask);
     for round in 0..=limits::CONFIRM_ROUNDS {
         let known = overlay.as_ref().unwrap_or(view);
-        let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed);
-        look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed));
-        look_ups.extend(confirm::sparing(&verdict, known, &confirmed));
+        // In the last round nothing is read: whatever is left is doubted, however much that is.
+        let last = round == limits::CONFIRM_ROUNDS;
+        let at_most = if last { usize::MAX } else { limits::CONFIRMED };
+        let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed, at_most);
+        look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed, at_most));
+        look_ups.extend(confirm::sparing(&verdict, known, &confirmed, at_most));
         if look_ups.is_empty() {
             break;
         }
-        let mut read = if round < limits::CONFIRM_ROUNDS {
-            live.cluster.confirm(known, &look_ups, live.until)
+        let read = if last {
+            let mut doubting = known.clone();
+            look_ups.iter().for_each(|look_up| doubting.doubt(look_up.clone()));
+            doubting
         } else {
-            known.clone()
+            live.cluster.confirm(known, &look_ups, live.until)
         };
-        if round == limits::CONFIRM_ROUNDS {
-            for look_up in &look_ups {
-                read.doubt(look_up.clone());
-            }
-        }
         confirmed.append(&mut look_ups);
         verdict = evaluate(selection, subject, &read, now);
         overlay = Some(read);
