@@ -13,7 +13,6 @@ use crate::engine::{
         service::{Service, ServicePort},
         telemetry::{BackendRef, Target, TargetBy, Telemetry, TelemetryKind, labels_match},
     },
-    selector::Labels,
     subject::ObjectKey,
     view::{Answer, Lens, control_plane::AgentgatewayGrants, is_backend},
 };
@@ -187,9 +186,8 @@ pub fn attachments<'v, 't>(telemetry: &'t Telemetry, namespace: &str, lens: &Len
 }
 
 /// Whether the owner of a backend lets grants be made for telemetry objects of this namespace: by a label on the backend,
-/// or on its Namespace for all in it. None where nothing known allows it, and what might could not be looked up.
+/// or, where it has none, on its Namespace. None where that could not be looked up.
 pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> Option<bool> {
-    let labels = lens.namespace(namespace).map(|own| &own.labels);
     let target = backend.namespace_or(namespace);
     let sharing = if backend.is_service() {
         lens.service(target, &backend.name).map(|service| &service.sharing)
@@ -199,14 +197,24 @@ pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> Optio
         // Of no kind that has a say: this much is known.
         Answer::Absent
     };
+    shared_with(namespace, target, sharing, lens)
+}
+
+/// The same for an object in this target namespace, by what it says itself.
+pub fn shared_with(namespace: &str, target: &str, sharing: Answer<&Sharing>, lens: &Lens<'_>) -> Option<bool> {
     let by_namespace = lens.namespace(target).map(|namespace| &namespace.sharing);
-    let said = [sharing, by_namespace].map(|sharing| allows(sharing, labels));
-    if said.contains(&Some(true)) {
-        return Some(true);
-    }
+    let decides = match sharing {
+        Answer::Found(Sharing::NotSaid) | Answer::Absent => by_namespace,
+        _ => sharing,
+    };
+    let labels = lens.namespace(namespace).map(|own| &own.labels);
+    let allowed = match (decides, labels) {
+        (Answer::Unknown, _) | (Answer::Found(Sharing::With(_)), Answer::Unknown) => None,
+        (Answer::Absent, _) => Some(false),
+        (Answer::Found(sharing), labels) => Some(sharing.allows(labels.found())),
+    };
     // A closed world is what its files say: a Namespace that is in none of them has agreed to nothing.
-    let unread = said.contains(&None) && !lens.view().is_closed();
-    if unread { None } else { Some(false) }
+    allowed.or_else(|| lens.view().is_closed().then_some(false))
 }
 
 /// What an error in this telemetry object would do.
@@ -341,15 +349,6 @@ fn of_gateway<'v>(
     match section {
         Some(section) if gateway.listener(section).is_none() => Attachment::NoSuchListener(key, gateway),
         _ => Attachment::To(vec![(key, gateway)]),
-    }
-}
-
-/// Whether this consent covers a namespace with these labels; None where that hangs on what could not be looked up.
-fn allows(sharing: Answer<&Sharing>, labels: Answer<&Labels>) -> Option<bool> {
-    match (sharing, labels) {
-        (Answer::Unknown, _) | (Answer::Found(Sharing::With(_)), Answer::Unknown) => None,
-        (Answer::Absent, _) => Some(false),
-        (Answer::Found(sharing), labels) => Some(sharing.allows(labels.found())),
     }
 }
 

@@ -58,6 +58,12 @@ fn what_is_known_to_agree_is_enough() {
     let mut view = cluster(&[namespace("gw", json!({})), service(shared)]);
     view.doubt(LookUp::Object(ObjectKey::new(CORE, "Namespace", "", "telemetry")));
     assert_eq!(opted(&view), Some(true));
+    let shared = namespace("telemetry", json!({ "labels": { SHARED: "true" } }));
+    let (gw, (otel, object)) = (namespace("gw", json!({})), service(json!({})));
+    let mut view = cluster(&[gw, shared]).with(&otel, &object);
+    assert_eq!(opted(&view), Some(true));
+    view.doubt(LookUp::Object(otel));
+    assert_eq!(opted(&view), None, "its own label would decide");
 }
 
 #[test]
