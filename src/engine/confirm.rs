@@ -16,16 +16,16 @@ use crate::engine::{
     view::{LookUp, View},
 };
 
-/// What this decision rests on and is not confirmed yet: single objects and lists, at most [`limits::CONFIRMED`].
-pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+/// What this decision rests on and is not confirmed yet: so many single objects and lists at most.
+pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>, at_most: usize) -> BTreeSet<LookUp> {
     let judged = decision.denied.iter().copied().chain(decision.ensure.iter().map(|(judged, _)| *judged));
     let look_ups = judged.flat_map(of);
-    look_ups.filter(|look_up| !confirmed.contains(look_up)).take(limits::CONFIRMED).collect()
+    look_ups.filter(|look_up| !confirmed.contains(look_up)).take(at_most).collect()
 }
 
 /// What the view does not hold and one GET can tell: a namespace that is newer than the view, a ConfigMap, which is never
 /// watched.
-pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>, at_most: usize) -> BTreeSet<LookUp> {
     let wanted = look_ups.iter().filter(|look_up| match look_up {
         LookUp::Object(key) if key.group.is_empty() => match key.kind.as_str() {
             "Namespace" | "ConfigMap" => !view.has(key),
@@ -33,12 +33,12 @@ pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>) -
         },
         _ => false,
     });
-    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(limits::CONFIRMED).cloned().collect()
+    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(at_most).cloned().collect()
 }
 
 /// Where a mistake counts for less because no Gateway of kgateway's is known that it would hurt: the Gateways that may be
 /// newer than the view. In a folder they come right before the telemetry object.
-pub fn sparing(verdict: &Verdict, view: &View, confirmed: &BTreeSet<LookUp>) -> BTreeSet<LookUp> {
+pub fn sparing(verdict: &Verdict, view: &View, confirmed: &BTreeSet<LookUp>, at_most: usize) -> BTreeSet<LookUp> {
     let askers = verdict.judged.iter().flat_map(|judged| judged.askers.iter().filter(|asker| spares(judged, asker)));
     let wanted = askers.flat_map(|asker| asker.look_ups.iter()).filter(|look_up| match look_up {
         LookUp::Object(key) => {
@@ -47,7 +47,7 @@ pub fn sparing(verdict: &Verdict, view: &View, confirmed: &BTreeSet<LookUp>) -> 
         LookUp::List { group, kind, .. } => (*group, *kind) == (GATEWAY_API, "Gateway"),
         LookUp::All { .. } | LookUp::Referrers(_) => false,
     });
-    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(limits::CONFIRMED).cloned().collect()
+    wanted.filter(|look_up| !confirmed.contains(*look_up)).take(at_most).cloned().collect()
 }
 
 /// Whether this would deny if it were as bad as its code says.
@@ -64,8 +64,11 @@ fn spares(judged: &Judged, asker: &Asker) -> bool {
 
 /// Single objects first, those that the finding names before all: they are what it says would break.
 fn of(judged: &Judged) -> Vec<LookUp> {
-    let related = judged.finding.related.iter().take(limits::CONFIRMED_RELATED);
-    let mut look_ups: Vec<_> = related.map(|related| LookUp::Object(related.object.clone())).collect();
+    let related = judged.finding.related.iter().map(|related| &related.object);
+    // A Gateway makes it as bad as it is, another object is what breaks: of both kinds enough.
+    let (gateways, others): (Vec<_>, Vec<_>) = related.partition(|key| key.kind == "Gateway");
+    let each = [others, gateways].into_iter().flat_map(|keys| keys.into_iter().take(limits::CONFIRMED_RELATED));
+    let mut look_ups: Vec<_> = each.cloned().map(LookUp::Object).collect();
     // Of the thousands that may refer to one collector, those named are enough: each of them alone is a reason.
     let named_only = judged.finding.code.starts_with(in_use::RULE.prefix);
     for look_up in judged.askers.iter().flat_map(|asker| asker.look_ups.iter()) {
@@ -80,3 +83,6 @@ fn of(judged: &Judged) -> Vec<LookUp> {
     }
     look_ups
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,7 +137,8 @@ pub const EVENT_BYTES: usize = 1_024;
 /// Look-ups that are read again before one answer, in one round: a telemetry object with all its sinks has fewer.
 pub const CONFIRMED: usize = 64;
 
-/// Of the objects that a finding names, those that are read again: each alone is reason enough for what it says.
+/// Of the Gateways that a finding names, and of its other objects, those that are read again: each alone is reason enough
+/// for what it says.
 pub const CONFIRMED_RELATED: usize = 16;
 
 /// Rounds of reading again: what is read may lead to other look-ups, once.

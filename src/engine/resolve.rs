@@ -8,12 +8,13 @@ use crate::engine::{
     kinds::{
         AGENTGATEWAY, ISTIO, KGATEWAY,
         gateway::{Controller, Gateway},
+        meta::Sharing,
         reference_grant::Crossing,
         service::{Service, ServicePort},
         telemetry::{BackendRef, Target, TargetBy, Telemetry, TelemetryKind, labels_match},
     },
     subject::ObjectKey,
-    view::{Answer, Lens, control_plane::AgentgatewayGrants},
+    view::{Answer, Lens, control_plane::AgentgatewayGrants, is_backend},
 };
 
 /// Whether a reference may cross into another namespace.
@@ -118,12 +119,9 @@ pub fn grant(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &
         return Grant::Missing;
     }
     let (grants, complete) = lens.grants(crossing.to_namespace);
-    if seen.is_none() {
-        return Grant::Unknown;
-    }
     let counts = |leaving: bool| !leaving || lens.view().counts_leaving();
     if grants.iter().any(|(_, grant)| counts(grant.leaving) && grant.allows(&crossing)) {
-        Grant::Given
+        if seen.is_some() { Grant::Given } else { Grant::Unknown }
     } else if complete {
         Grant::Missing
     } else {
@@ -189,17 +187,35 @@ pub fn attachments<'v, 't>(telemetry: &'t Telemetry, namespace: &str, lens: &Len
 }
 
 /// Whether the owner of a backend lets grants be made for telemetry objects of this namespace: by a label on the backend,
-/// or on its Namespace for all in it.
-pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> bool {
-    let labels = lens.namespace(namespace).found().map(|own| &own.labels);
+/// or, where it has none, on its Namespace. None where that could not be looked up.
+pub fn opted_in(namespace: &str, backend: &BackendRef, lens: &Lens<'_>) -> Option<bool> {
     let target = backend.namespace_or(namespace);
     let sharing = if backend.is_service() {
         lens.service(target, &backend.name).map(|service| &service.sharing)
-    } else {
+    } else if is_backend(&backend.group, &backend.kind) {
         lens.backend(&backend.group, &backend.kind, target, &backend.name).map(|backend| &backend.sharing)
+    } else {
+        // Of no kind that has a say: this much is known.
+        Answer::Absent
     };
+    shared_with(namespace, target, sharing, lens)
+}
+
+/// The same for an object in this target namespace, by what it says itself.
+pub fn shared_with(namespace: &str, target: &str, sharing: Answer<&Sharing>, lens: &Lens<'_>) -> Option<bool> {
     let by_namespace = lens.namespace(target).map(|namespace| &namespace.sharing);
-    [sharing, by_namespace].into_iter().filter_map(Answer::found).any(|sharing| sharing.allows(labels))
+    let decides = match sharing {
+        Answer::Found(Sharing::NotSaid) | Answer::Absent => by_namespace,
+        _ => sharing,
+    };
+    let labels = lens.namespace(namespace).map(|own| &own.labels);
+    let allowed = match (decides, labels) {
+        (Answer::Unknown, _) | (Answer::Found(Sharing::With(_)), Answer::Unknown) => None,
+        (Answer::Absent, _) => Some(false),
+        (Answer::Found(sharing), labels) => Some(sharing.allows(labels.found())),
+    };
+    // A closed world is what its files say: a Namespace that is in none of them has agreed to nothing.
+    allowed.or_else(|| lens.view().is_closed().then_some(false))
 }
 
 /// What an error in this telemetry object would do.
@@ -236,10 +252,9 @@ pub fn blast(telemetry: &Telemetry, namespace: &str, lens: &Lens<'_>) -> Blast {
 }
 
 fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens: &Lens<'v>) -> Backend<'v> {
-    match discovered(kind, namespace, lens) {
-        Some(true) => {}
-        Some(false) => return Backend::NotDiscovered,
-        None => return Backend::Unknown,
+    let seen = discovered(kind, namespace, lens);
+    if seen == Some(false) {
+        return Backend::NotDiscovered;
     }
     // No Service can have such a name, whatever else exists.
     if backend.name.contains('.') {
@@ -247,9 +262,12 @@ fn service<'v>(kind: TelemetryKind, namespace: &str, backend: &BackendRef, lens:
     }
     let Some(port) = backend.port else { return Backend::NoPort };
     match lens.service(namespace, &backend.name) {
-        Answer::Found(service) => {
-            service.port(port).map_or(Backend::NoSuchPort(service), |found| Backend::Port(service, found))
-        }
+        Answer::Found(service) => match service.port(port) {
+            Some(_) if seen.is_none() => Backend::Unknown,
+            Some(found) => Backend::Port(service, found),
+            None => Backend::NoSuchPort(service),
+        },
+        // What does not exist is not there for kgateway either, wherever it looks.
         Answer::Absent => Backend::Absent,
         Answer::Unknown => Backend::Unknown,
     }
@@ -260,7 +278,11 @@ fn discovered(kind: TelemetryKind, namespace: &str, lens: &Lens<'_>) -> Option<b
     let Some(selector) = lens.control_plane().kgateway.discovery.as_ref().filter(|_| kind.is_kgateway()) else {
         return Some(true);
     };
-    lens.namespace(namespace).found().map(|namespace| selector.matches(&namespace.labels))
+    match lens.namespace(namespace) {
+        Answer::Found(namespace) => Some(selector.matches(&namespace.labels)),
+        Answer::Absent => Some(false),
+        Answer::Unknown => None,
+    }
 }
 
 fn attachment<'v>(
@@ -334,3 +356,6 @@ fn of_gateway<'v>(
 const fn controller_of(kind: TelemetryKind) -> Controller {
     if kind.is_kgateway() { Controller::Kgateway } else { Controller::Agentgateway }
 }
+
+#[cfg(test)]
+mod tests;

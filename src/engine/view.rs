@@ -249,6 +249,11 @@ impl View {
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
     }
 
+    /// Whether it stands for all there is, as a folder does that is judged alone.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// The table of telemetry objects of a kind.
     fn telemetry(&self, kind: TelemetryKind) -> Option<&Table<Stored>> {
         self.telemetry.get(TELEMETRY.iter().position(|known| *known == kind)?)
@@ -339,6 +344,11 @@ impl View {
             }
         })
     }
+}
+
+/// Whether objects of this kind are backends that a view takes note of, Services aside.
+pub fn is_backend(group: &str, kind: &str) -> bool {
+    position(&BACKENDS, group, kind).is_some()
 }
 
 fn position(kinds: &[(&str, &str)], group: &str, kind: &str) -> Option<usize> {

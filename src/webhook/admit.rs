@@ -11,13 +11,13 @@ use std::{
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use memchr::memmem;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     cluster::handle::Handle,
     engine::{
         confirm,
-        decide::{Ask, Ensure, decide},
+        decide::{Ask, Decision, Ensure, decide},
         evaluate::evaluate,
         limits, patch,
         policy::FailurePolicy,
@@ -33,7 +33,7 @@ use crate::{
         wire::{Answer, Refused, Review},
     },
 };
-use words::{mutated, validated};
+use words::{mutated, tally, validated};
 
 /// The cluster that a request is judged in, beside what is known of it already; none where files stand for one.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ pub fn answer(
     })?;
     if door == select::Door::Mutate {
         let mut settled = patch::settle(&selection, &subject, &snapshot.view, now);
-        let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new());
+        let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new(), limits::CONFIRMED);
         if let Some(live) = live.filter(|_| !wanting.is_empty()) {
             let view = live.cluster.confirm(&snapshot.view, &wanting, live.until);
             settled = patch::settle(&selection, &subject, &view, now);
@@ -111,17 +111,18 @@ pub fn answer(
     let ask = Ask { door, dry_run, ensure: Ensure::Possible };
     let verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
     let decision = decide(&verdict, ask);
-    let objects: Vec<_> = decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect();
+    let objects = to_make(&decision);
     if objects.is_empty() {
         return Ok(validated(&decision, &subject, None));
     }
     // The last thing between the request and *allowed*.
     match live.cluster.ensure(&objects, live.until) {
         Ok(keys) => {
-            let made = decide(&verdict, Ask { ensure: Ensure::Made, ..ask });
-            let mut answer = validated(&made, &subject, None);
+            let mut answer = validated(&decide(&verdict, Ask { ensure: Ensure::Made, ..ask }), &subject, None);
             let names: Vec<_> = keys.iter().map(ToString::to_string).collect();
             answer.audit.insert("ensured".to_owned(), names.join(", "));
+            // What is settled by now is only recorded; it is counted as what was done about it.
+            answer.tally = tally(&decision);
             Ok(answer)
         }
         Err(why) => {
@@ -147,22 +148,24 @@ fn confirmed(
     let first = denied(&verdict, ask);
     for round in 0..=limits::CONFIRM_ROUNDS {
         let known = overlay.as_ref().unwrap_or(view);
-        let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed);
-        look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed));
-        look_ups.extend(confirm::sparing(&verdict, known, &confirmed));
+        // In the last round nothing is read: whatever is left is doubted, however much that is.
+        let last = round == limits::CONFIRM_ROUNDS;
+        let at_most = if last { usize::MAX } else { limits::CONFIRMED };
+        let mut look_ups = confirm::rests_on(&decide(&verdict, ask), &confirmed, at_most);
+        look_ups.extend(confirm::wanting(&verdict.look_ups, known, &confirmed, at_most));
+        look_ups.extend(confirm::sparing(&verdict, known, &confirmed, at_most));
         if look_ups.is_empty() {
             break;
         }
-        let mut read = if round < limits::CONFIRM_ROUNDS {
-            live.cluster.confirm(known, &look_ups, live.until)
-        } else {
-            known.clone()
-        };
-        if round == limits::CONFIRM_ROUNDS {
+        let read = if last {
+            let mut doubting = known.clone();
             for look_up in &look_ups {
-                read.doubt(look_up.clone());
+                doubting.doubt(look_up.clone());
             }
-        }
+            doubting
+        } else {
+            live.cluster.confirm(known, &look_ups, live.until)
+        };
         confirmed.append(&mut look_ups);
         verdict = evaluate(selection, subject, &read, now);
         overlay = Some(read);
@@ -178,11 +181,23 @@ fn denied(verdict: &Verdict, ask: Ask) -> Vec<String> {
     decide(verdict, ask).denied.iter().map(|judged| judged.finding.code.clone().into_owned()).collect()
 }
 
-/// `ReferenceGrant telemetry/portcullis-…`, of each object that is made.
-fn names(objects: &[serde_json::Value]) -> String {
-    let text = |object: &serde_json::Value, pointer| {
-        object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+/// What is to be made, each once: two references to one collector want the same grant.
+fn to_make(decision: &Decision<'_>) -> Vec<Value> {
+    let mut objects: Vec<Value> = Vec::new();
+    let is_it = |a: &Value, b: &Value| {
+        ["/kind", "/metadata/namespace", "/metadata/name"].iter().all(|at| a.pointer(at) == b.pointer(at))
     };
+    for object in decision.ensure.iter().flat_map(|(_, objects)| objects.iter()) {
+        if !objects.iter().any(|known| is_it(known, object)) {
+            objects.push(object.clone());
+        }
+    }
+    objects
+}
+
+/// `ReferenceGrant telemetry/portcullis-…`, of each object that is made.
+fn names(objects: &[Value]) -> String {
+    let text = |object: &Value, pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = |object| {
         format!("{} {}/{}", text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
     };
@@ -193,3 +208,6 @@ fn names(objects: &[serde_json::Value]) -> String {
 fn holds(object: Option<&RawValue>, needle: &str) -> bool {
     object.is_none_or(|object| memmem::find(object.get().as_bytes(), needle.as_bytes()).is_some())
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,10 +23,13 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "portculli
 #[derive(Clone, Copy, Debug)]
 pub struct Meta<'a>(Option<&'a Value>);
 
-/// Whom an object may be referred to by, as its owner says.
+/// Whom an object may be referred to by, as its owner says. What an object says of itself decides: its Namespace is asked
+/// only where the object has no such label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
+    /// It has no label [`SHARED`].
     #[default]
+    NotSaid,
     NotShared,
     WithAll,
     With(Box<LabelSelector>),
@@ -70,8 +73,10 @@ impl<'a> Meta<'a> {
 
 impl Sharing {
     pub fn of(meta: &Meta<'_>) -> Self {
-        if meta.label(SHARED) != Some("true") {
-            return Self::NotShared;
+        match meta.label(SHARED) {
+            None => return Self::NotSaid,
+            Some("true") => {}
+            Some(_) => return Self::NotShared,
         }
         match meta.annotation(SHARED_WITH) {
             None => Self::WithAll,
@@ -83,7 +88,7 @@ impl Sharing {
     /// Whether a namespace with these labels may refer to it. Labels that are not known settle only what needs none.
     pub fn allows(&self, labels: Option<&Labels>) -> bool {
         match self {
-            Self::NotShared => false,
+            Self::NotSaid | Self::NotShared => false,
             Self::WithAll => true,
             Self::With(selector) => labels.is_some_and(|labels| selector.matches(labels)),
         }

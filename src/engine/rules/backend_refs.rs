@@ -167,7 +167,7 @@ fn absent(judge: &Judge<'_>, reference: &Reference, target: &str, suggests: bool
     let here: Vec<_> = judge.lens.service_names(namespace).filter(|_| suggests).collect();
     let guarded = |name: &str| {
         let sharing = here.iter().find(|(known, _)| *known == name).map(|(_, service)| &service.sharing);
-        is_guarded(judge, backend, sharing.unwrap_or(&Sharing::NotShared))
+        is_guarded(judge, backend, sharing.unwrap_or(&Sharing::NotSaid))
     };
     if let Some(name) = suggest::closest(&backend.name, here.iter().map(|(name, _)| name.as_str())) {
         let guarded = guarded(name);
@@ -252,10 +252,5 @@ fn is_guarded(judge: &Judge<'_>, backend: &BackendRef, sharing: &Sharing) -> boo
     if namespace == own {
         return false;
     }
-    let labels = match judge.lens.namespace(own) {
-        Answer::Found(namespace) => Some(&namespace.labels),
-        Answer::Absent | Answer::Unknown => None,
-    };
-    let by_namespace = judge.lens.namespace(namespace).found().is_some_and(|found| found.sharing.allows(labels));
-    !sharing.allows(labels) && !by_namespace
+    resolve::shared_with(own, namespace, Answer::Found(sharing), judge.lens) != Some(true)
 }

@@ -64,3 +64,6 @@ fn passes(judge: &Judge<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

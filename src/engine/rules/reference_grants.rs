@@ -87,7 +87,8 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
     let Some(kind) = kind else { return finding };
     let crossing = resolve::crossing(kind, own, &reference.backend);
     let mut grant = crossing.grant();
-    if resolve::opted_in(own, &reference.backend, judge.lens) {
+    let opted_in = resolve::opted_in(own, &reference.backend, judge.lens);
+    if opted_in == Some(true) {
         let key = ObjectKey::new(crossing.to_group, crossing.to_kind, crossing.to_namespace, crossing.to_name);
         return finding
             .related(key, "its owner lets grants be made for it")
@@ -95,6 +96,12 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
             .manifest(grant.clone())
             .ensure(vec![grant]);
     }
+    // What nobody could read is no refusal: the owner may have agreed.
+    let finding = if opted_in.is_none() && finding.unknown.is_none() {
+        finding.unknown("whether its owner agreed to grants")
+    } else {
+        finding
+    };
     // The owner's own grant does not carry our label: it would be ours to remove.
     if let Some(metadata) = grant.get_mut("metadata").and_then(|metadata| metadata.as_object_mut()) {
         metadata.remove("labels");
@@ -110,3 +117,6 @@ fn with_remedy(judge: &Judge<'_>, reference: &Reference, finding: Finding) -> Fi
         ))
         .manifest(grant)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::engine::{
         namespace::Namespace,
         reference_grant::ReferenceGrant,
         service::Service,
-        telemetry::Telemetry,
+        telemetry::{Telemetry, TelemetryKind},
         workload::Workload,
     },
     name::Name,
@@ -179,6 +179,11 @@ impl<'v> Lens<'v> {
         }
         let stored = self.view.referrers.of_namespace(namespace);
         stored.map(|stored| row(stored)).collect::<BTreeMap<_, _>>().into_iter().collect()
+    }
+
+    /// The kinds of telemetry objects of which some may not be in the view, so that referrers may be missing.
+    pub fn telemetry_not_known(&self) -> impl Iterator<Item = TelemetryKind> {
+        TELEMETRY.into_iter().filter(|kind| !self.view.is_complete(kind.group(), kind.name()))
     }
 
     pub fn config_map(&self, namespace: &str, name: &str) -> Answer<&'v ConfigMap> {

@@ -132,7 +132,7 @@ fn audit(decision: &Decision<'_>) -> BTreeMap<String, String> {
 }
 
 /// What each policy said, and what followed: the consequence is the worst of all that asked.
-fn tally(decision: &Decision<'_>) -> Vec<Tally> {
+pub(super) fn tally(decision: &Decision<'_>) -> Vec<Tally> {
     let of = |judged: &mut dyn Iterator<Item = &Judged>, consequence: &'static str| -> Vec<Tally> {
         let each = |judged: &Judged| {
             let code = judged.finding.code.clone();

@@ -19,6 +19,26 @@ pub(super) struct Change {
 
 pub(super) type Referrers = Vec<(ObjectKey, Telemetry)>;
 
+/// Whether something may resolve before the change that does not after it, whoever refers to it.
+pub(super) fn takes_away(judge: &Judge<'_>) -> bool {
+    let subject = judge.subject;
+    let (old, new) = (subject.old(), subject.object());
+    let deletes = subject.operation() == Operation::Delete;
+    let changed = |at: &[&str]| old.follow(at).value() != new.follow(at).value();
+    match subject.key.kind.as_str() {
+        "CustomResourceDefinition" => {
+            let kind = old.follow(&["spec", "names", "kind"]).text();
+            RESOLVED_BY.contains(&kind) && (deletes || stops_serving(judge))
+        }
+        _ if deletes => true,
+        "Service" => changed(&["spec", "ports"]),
+        "ReferenceGrant" => changed(&["spec"]),
+        "Namespace" => judge.lens.control_plane().kgateway.discovery.is_some() && changed(&["metadata", "labels"]),
+        // Of the others it counts only that they exist.
+        _ => false,
+    }
+}
+
 /// Kinds with definitions by whose objects a reference resolves.
 const RESOLVED_BY: [&str; 4] = ["AgentgatewayBackend", "Backend", "ReferenceGrant", "ServiceEntry"];
 

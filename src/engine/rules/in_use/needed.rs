@@ -1,7 +1,7 @@
 //! What a stored telemetry object still resolves by is not taken away.
 
 use super::{
-    change::{Change, leaves},
+    change::{Change, leaves, takes_away},
     codes::NEEDED,
     escape::Escape,
 };
@@ -119,18 +119,26 @@ fn order(judge: &Judge<'_>, objects: &str, how_many: usize) -> String {
     }
 }
 
+/// What may break, as far as that is not known: objects whose references cannot be resolved, and those of whole kinds that
+/// could not be looked up.
 fn doubt(judge: &Judge<'_>, doubtful: &[ObjectKey]) -> Vec<Finding> {
-    if doubtful.is_empty() {
+    let mut words = Vec::new();
+    let mut unknown = Vec::new();
+    if !doubtful.is_empty() {
+        let objects = suggest::listed(doubtful.iter().take(5).map(|key| format!("{} `{}`", key.kind, place(key))));
+        unknown.push(format!("what {objects} would resolve by without it"));
+        words.push(objects);
+    }
+    let kinds: Vec<_> = judge.lens.telemetry_not_known().map(|kind| format!("`{}`", kind.name())).collect();
+    if !kinds.is_empty() && takes_away(judge) {
+        let kinds = suggest::listed(kinds);
+        unknown.push(format!("which objects of kind {kinds} there are"));
+        words.push(format!("objects of kind {kinds} that could not be looked up"));
+    }
+    if words.is_empty() {
         return Vec::new();
     }
-    let objects = suggest::listed(doubtful.iter().take(5).map(|key| format!("{} `{}`", key.kind, place(key))));
-    vec![
-        Finding::new(
-            &NEEDED,
-            Path::root(),
-            format!("this {} may still be needed by {objects}", judge.subject.key.kind),
-        )
-        .unknown(format!("what {objects} would resolve by without it"))
-        .help("look at these objects first"),
-    ]
+    let message = format!("this {} may still be needed by {}", judge.subject.key.kind, words.join(", and by "));
+    let finding = Finding::new(&NEEDED, Path::root(), message);
+    vec![finding.unknown(unknown.join("; ")).help("look at these objects first")]
 }

@@ -32,8 +32,8 @@ pub(super) fn findings(judge: &Judge<'_>, change: &Change) -> Vec<Finding> {
     let mut grants: Vec<ObjectKey> = Vec::new();
     for (key, telemetry) in &change.referrers {
         let withdrawn = telemetry.references.iter().filter(|reference| {
-            resolve::opted_in(&key.namespace, &reference.backend, &before)
-                && !resolve::opted_in(&key.namespace, &reference.backend, &after)
+            let opted_in = |lens| resolve::opted_in(&key.namespace, &reference.backend, lens);
+            opted_in(&before) == Some(true) && opted_in(&after) == Some(false)
         });
         let ours: Vec<_> = withdrawn.flat_map(|reference| only_ours(key, telemetry, reference, &after)).collect();
         if !ours.is_empty() && !leaves(key, judge.lens) {

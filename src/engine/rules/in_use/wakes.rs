@@ -20,7 +20,13 @@ pub(super) fn findings(judge: &Judge<'_>) -> Vec<Finding> {
     let after = judge.lens.view().with(&subject.key, subject.value());
     let (was, is) = (Lens::new(&before), Lens::new(&after));
     let mut found = Vec::new();
-    for (key, telemetry) in judge.lens.telemetry_in(&subject.key.namespace) {
+    let mut waiting = judge.lens.telemetry_in(&subject.key.namespace);
+    // What selects by labels in this namespace selects Gateways of all.
+    let global = judge.lens.control_plane().kgateway.global_policy_namespace.as_deref();
+    if let Some(global) = global.filter(|global| **global != *subject.key.namespace.as_str()) {
+        waiting.extend(judge.lens.telemetry_targeting(global, ""));
+    }
+    for (key, telemetry) in waiting {
         let reached = |lens: &Lens<'_>| match resolve::blast(telemetry, &key.namespace, lens) {
             Blast::Gateways(gateways) => gateways.contains(&subject.key),
             _ => false,
