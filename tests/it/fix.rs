@@ -108,11 +108,10 @@ fn a_grant_is_written_once_also_where_one_file_is_named() {
     let copy = copy_of("examples/kgateway/good");
     fs::remove_file(copy.path().join("grants.yaml")).unwrap();
     let telemetry = copy.path().join("telemetry.yaml");
-    // The Service that opted in must be known; the folder's other files are not named.
-    let text = fs::read_to_string(&telemetry).unwrap()
-        + "---\n"
-        + &fs::read_to_string(copy.path().join("namespaces.yaml")).unwrap();
-    fs::write(&telemetry, text).unwrap();
+    // The Services and the Namespace that opted in must be known; the folder's other files are not named.
+    let files = ["telemetry.yaml", "namespaces.yaml", "collector-logs.yaml", "collector-traces.yaml"];
+    let texts_of = files.map(|file| fs::read_to_string(copy.path().join(file)).unwrap());
+    fs::write(&telemetry, texts_of.join("\n---\n")).unwrap();
     run(["fix", "--write", telemetry.to_str().unwrap()]).ends_with(0).says("portcullis-grants.yaml");
     let once = texts(copy.path());
     run(["fix", "--write", telemetry.to_str().unwrap()]).ends_with(0).says("nothing to fix");
