@@ -19,8 +19,8 @@ pub(crate) struct Configuration {
     /// Where it comes from.
     pub(crate) name: String,
     pub(crate) object: Value,
-    /// Where in the object: text, or the configuration itself.
-    pub(crate) path: Path,
+    /// Where in the object: text, or the configuration itself. Of several the collector is given each, in this order.
+    pub(crate) places: Vec<Path>,
     /// The case whose subject it is: judged in its own world, too.
     pub(crate) case: Option<(CaseFile, usize)>,
 }
@@ -57,13 +57,14 @@ pub(crate) fn of_examples() -> Vec<Configuration> {
 // === impl Configuration ===
 
 impl Configuration {
-    /// As a collector reads it.
-    pub(crate) fn text_in(&self, object: &Value) -> String {
-        match self.path.find(object) {
+    /// As a collector reads it: the text of each place.
+    pub(crate) fn texts_in(&self, object: &Value) -> Vec<String> {
+        let text = |path: &Path| match path.find(object) {
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
-            None => panic!("{}: there is nothing at `{}` any more", self.name, self.path),
-        }
+            None => panic!("{}: there is nothing at `{path}` any more", self.name),
+        };
+        self.places.iter().map(text).collect()
     }
 }
 
@@ -96,7 +97,11 @@ fn in_object(name: &str, object: &Value) -> Vec<Configuration> {
         Some(value) => looks_like_config(value),
         None => false,
     };
-    let one =
-        |path: Path| Configuration { name: format!("{name}: `{path}`"), object: object.clone(), path, case: None };
+    let one = |path: Path| Configuration {
+        name: format!("{name}: `{path}`"),
+        object: object.clone(),
+        places: vec![path],
+        case: None,
+    };
     places.into_iter().filter(holds_one).map(one).collect()
 }

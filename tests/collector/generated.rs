@@ -14,7 +14,7 @@ use crate::configurations::Configuration;
 
 const COUNT: usize = 400;
 
-const PIPELINES: [&str; 7] = ["traces", "traces/2", "metrics", "metrics/2", "logs", " logs / 2", "logs/3"];
+const PIPELINES: [&str; 8] = ["profiles", "traces", "traces/2", "metrics", "metrics/2", "logs", " logs / 2", "logs/3"];
 /// Most that is there to be taken out; an exporter may stand in a list twice.
 const EXPORTERS: [&str; 9] =
     ["debug", "debug", "debug", " debug ", "debug/x", "debug / x", "otlp", "otlp/debug", "otlp_http"];
@@ -27,32 +27,55 @@ pub(crate) fn configurations() -> Vec<Configuration> {
     (0..COUNT)
         .map(|number| {
             let value = strategy.new_tree(&mut runner).unwrap().current();
-            let (object, path) = carrier(value, number);
-            Configuration { name: format!("generated {number}"), object, path, case: None }
+            let (object, places) = carrier(value, number);
+            Configuration { name: format!("generated {number}"), object, places, case: None }
         })
         .collect()
 }
 
-/// In each of the ways in which configurations come: text in block style, text in flow style, an object.
-fn carrier(value: Value, number: usize) -> (Value, Path) {
-    let config_map = |text: String| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "collector"}, "data": {"relay": text}});
-    match number % 4 {
-        0 => (config_map(value.to_string()), Path::of(&["data", "relay"])),
+/// In each of the ways in which configurations come: text in block style, text in flow style, an object, several files.
+fn carrier(config: Value, number: usize) -> (Value, Vec<Path>) {
+    match number % 5 {
+        0 => config_map(&[config.to_string()]),
         1 => {
             let object = json!({
                 "apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector",
-                "metadata": {"name": "collector"}, "spec": {"config": value},
+                "metadata": {"name": "collector"}, "spec": {"config": config},
             });
-            (object, Path::of(&["spec", "config"]))
+            (object, vec![Path::of(&["spec", "config"])])
         }
-        _ => (config_map(yaml::emit(&value)), Path::of(&["data", "relay"])),
+        2 => config_map(&in_two(config)),
+        _ => config_map(&[yaml::emit(&config)]),
     }
+}
+
+fn config_map(texts: &[String]) -> (Value, Vec<Path>) {
+    let key = |index: usize| format!("relay-{index}");
+    let data: Value = texts.iter().enumerate().map(|(index, text)| (key(index), json!(text))).collect();
+    let object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "collector"}, "data": data,
+    });
+    (object, (0..texts.len()).map(|index| Path::of(&["data", &key(index)])).collect())
+}
+
+/// Pipelines that write to `otlp`, and a second file that says where they really write to.
+fn in_two(mut config: Value) -> [String; 2] {
+    let mut pipelines = json!({});
+    for (id, pipeline) in config["service"]["pipelines"].as_object_mut().unwrap() {
+        let exporters = std::mem::replace(&mut pipeline["exporters"], json!(["otlp"]));
+        pipelines[id] = json!({ "exporters": exporters });
+    }
+    [yaml::emit(&config), yaml::emit(&json!({"service": {"pipelines": pipelines}}))]
 }
 
 fn configuration() -> impl Strategy<Value = Value> {
     let pipelines = (subsequence(PIPELINES.to_vec(), 1..6), vec(pipeline(), 6), vec(0..8_u8, 3));
     (pipelines, exporters()).prop_map(|((ids, pipelines, joined), exporters)| {
         let mut pipelines: Value = ids.into_iter().map(str::to_owned).zip(pipelines).collect();
+        if let Some(profiles) = pipelines.get_mut("profiles").and_then(Value::as_object_mut) {
+            // The batch processor does not know them.
+            profiles.remove("processors");
+        }
         for (how, (writer, reader)) in
             joined.into_iter().zip([("traces", "traces/2"), ("metrics", "metrics/2"), ("logs", " logs / 2")])
         {

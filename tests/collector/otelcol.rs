@@ -71,17 +71,17 @@ impl Source {
 // === impl Otelcol ===
 
 impl Otelcol {
-    /// What `otelcol validate` says. The file's name is the caller's own, since several ask at once.
-    pub(crate) fn validate(&self, file: &str, text: &str) -> Verdict {
-        let file = self.folder.path().join(file);
-        fs::write(&file, text).unwrap();
-        let ran = Command::new(&self.program)
-            .args(["validate", "--config"])
-            .arg(&file)
-            .env("MY_POD_IP", "127.0.0.1")
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
+    /// What `otelcol validate` says of files with these texts. Their name is the caller's own, since several ask at once.
+    pub(crate) fn validate(&self, name: &str, texts: &[String]) -> Verdict {
+        let mut command = Command::new(&self.program);
+        // Pipelines of profiles are refused without it.
+        command.args(["validate", "--feature-gates=service.profilesSupport"]);
+        for (index, text) in texts.iter().enumerate() {
+            let file = self.folder.path().join(format!("{name}-{index}.yaml"));
+            fs::write(&file, text).unwrap();
+            command.arg("--config").arg(&file);
+        }
+        let ran = command.env("MY_POD_IP", "127.0.0.1").current_dir(self.folder.path()).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         // It says everything twice: as `Error: …`, and as a dated line.
         let said = said.split("\n20").next().unwrap_or_default().trim();

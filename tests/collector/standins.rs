@@ -12,8 +12,8 @@ use crate::configurations::{Configuration, value};
 /// The configuration with an `otlp` for each such receiver or exporter and without such processors and extensions. None
 /// for connectors, whose sides matter, and for `logging`, which is one of those that are taken out.
 pub(crate) fn in_place_of(section: &str, kind: &str, configuration: &Configuration) -> Option<Configuration> {
-    let text = configuration.text_in(&configuration.object);
-    let config = value(&text)?;
+    let [place] = configuration.places.as_slice() else { return None };
+    let config = value(&configuration.texts_in(&configuration.object).concat())?;
     let stand_in = match section {
         "receivers" => Some(json!({"protocols": {"grpc": null}})),
         "exporters" if kind != "logging" => Some(json!({"endpoint": "stand-in:4317"})),
@@ -38,7 +38,7 @@ pub(crate) fn in_place_of(section: &str, kind: &str, configuration: &Configurati
             });
         }
     }
-    if changes.is_empty() { None } else { replaced(configuration, &changes) }
+    if changes.is_empty() { None } else { replaced(configuration, place, &changes) }
 }
 
 /// The lists that name what the section defines.
@@ -56,10 +56,10 @@ fn lists<'v>(section: &str, config: &'v Value) -> Vec<(Path, &'v Vec<Value>)> {
     pipelines.filter_map(list).collect()
 }
 
-fn replaced(configuration: &Configuration, changes: &[Change]) -> Option<Configuration> {
+fn replaced(configuration: &Configuration, at: &Path, changes: &[Change]) -> Option<Configuration> {
     let mut replaced = Configuration { case: None, ..configuration.clone() };
     let mut place = &mut replaced.object;
-    for segment in configuration.path.segments() {
+    for segment in at.segments() {
         let Segment::Key(key) = segment else { return None };
         place = place.get_mut(key)?;
     }

@@ -1,6 +1,9 @@
 //! Strips a configuration as a webhook and `fix` do it, and reads what is left with eyes of its own.
 
-use portcullis::cases::{CaseFile, run};
+use portcullis::{
+    cases::{CaseFile, run},
+    engine::node::Segment,
+};
 use serde_json::{Value, json};
 
 use crate::configurations::{Configuration, value};
@@ -8,7 +11,7 @@ use crate::configurations::{Configuration, value};
 /// What became of a configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Stripped {
-    pub(crate) text: String,
+    pub(crate) texts: Vec<String>,
     /// Whether the user hears of something that was left.
     pub(crate) told: bool,
     /// A case's own world may leave a printing exporter in peace.
@@ -21,7 +24,7 @@ const IMAGES: [&str; 2] = ["otel/opentelemetry-collector-contrib:0.150.0", "regi
 /// In production, by either image; and where it is a case's subject, in that case's world.
 pub(crate) fn all(configuration: &Configuration) -> Vec<Stripped> {
     let in_production = IMAGES.map(|image| {
-        let file = in_production(configuration.object.clone(), image);
+        let file = in_production(configuration, image);
         Stripped { in_production: true, ..stripped(configuration, &file, 0) }
     });
     let own = configuration.case.iter().map(|(file, case)| stripped(configuration, file, *case));
@@ -29,8 +32,9 @@ pub(crate) fn all(configuration: &Configuration) -> Vec<Stripped> {
 }
 
 /// The exporters that print every batch in some pipeline.
-pub(crate) fn loud(text: &str) -> Vec<String> {
-    let config = value(text).unwrap_or_default();
+pub(crate) fn loud(texts: &[String]) -> Vec<String> {
+    let mut config = Value::Null;
+    texts.iter().filter_map(|text| value(text)).for_each(|part| merge(&mut config, part));
     let mut loud = Vec::new();
     for (pipeline, parts) in config["service"]["pipelines"].as_object().into_iter().flatten() {
         for id in parts["exporters"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -42,6 +46,16 @@ pub(crate) fn loud(text: &str) -> Vec<String> {
         }
     }
     loud
+}
+
+/// As a collector merges its files.
+fn merge(into: &mut Value, part: Value) {
+    match (into, part) {
+        (Value::Object(into), Value::Object(part)) => {
+            part.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value));
+        }
+        (into, part) => *into = part,
+    }
 }
 
 fn words(id: &str) -> Vec<&str> {
@@ -56,14 +70,15 @@ fn stripped(configuration: &Configuration, file: &CaseFile, case: usize) -> Stri
     let prepared = run::prepare(file, &file.cases[case]).unwrap();
     let outcome = run::judge(&prepared);
     Stripped {
-        text: configuration.text_in(&outcome.patched),
+        texts: configuration.texts_in(&outcome.patched),
         told: !outcome.allowed || !outcome.warned.is_empty(),
         in_production: false,
     }
 }
 
 /// The object in a namespace of production, with what says which collector reads it.
-fn in_production(mut object: Value, image: &str) -> CaseFile {
+fn in_production(configuration: &Configuration, image: &str) -> CaseFile {
+    let mut object = configuration.object.clone();
     let name = object["metadata"]["name"].as_str().unwrap_or("collector").to_owned();
     // Without owners: what an operator writes is judged where the operator reads it.
     object["metadata"] = json!({"name": name, "namespace": "production"});
@@ -72,7 +87,7 @@ fn in_production(mut object: Value, image: &str) -> CaseFile {
         "metadata": {"name": "production", "labels": {"environment": "production"}},
     })];
     if object["kind"] == "ConfigMap" {
-        world.push(reader(&object["metadata"]["name"], image));
+        world.push(reader(configuration, &name, image));
     } else {
         object["spec"]["image"] = json!(image);
     }
@@ -80,13 +95,19 @@ fn in_production(mut object: Value, image: &str) -> CaseFile {
     serde_json::from_value(json!({"policies": ["debug-exporters"], "world": world, "cases": [case]})).unwrap()
 }
 
-fn reader(config_map: &Value, image: &str) -> Value {
+fn reader(configuration: &Configuration, config_map: &str, image: &str) -> Value {
+    let keys = configuration.places.iter().filter_map(|path| path.split_last()).map(|(_, last)| match last {
+        Segment::Key(key) => format!("--config=/conf/{key}"),
+        other => panic!("{other:?} names nothing in a ConfigMap"),
+    });
+    let args: Vec<String> = keys.collect();
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "collector", "namespace": "production"},
         "spec": {"template": {"spec": {
             "containers": [{
-                "name": "collector", "image": image, "volumeMounts": [{"name": "config", "mountPath": "/conf"}],
+                "name": "collector", "image": image, "args": args,
+                "volumeMounts": [{"name": "config", "mountPath": "/conf"}],
             }],
             "volumes": [{"name": "config", "configMap": {"name": config_map}}],
         }}},

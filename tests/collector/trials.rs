@@ -88,16 +88,16 @@ impl fmt::Display for Seen {
 }
 
 fn try_one(otelcol: &Otelcol, original: &Configuration, seen: &Mutex<Seen>) {
-    let file = format!("{:?}.yaml", thread::current().id());
+    let file = format!("{:?}", thread::current().id());
     let (configuration, verdict) = with_stand_ins(otelcol, &file, original);
-    let before = configuration.text_in(&configuration.object);
+    let before = configuration.texts_in(&configuration.object);
     {
         let mut seen = seen.lock().unwrap();
         seen.tried += 1;
         match verdict {
             Verdict::Accepted => {
                 seen.accepted += 1;
-                seen.with_stand_ins += usize::from(before != original.text_in(&original.object));
+                seen.with_stand_ins += usize::from(before != original.texts_in(&original.object));
             }
             Verdict::Refused(_) => seen.refused += 1,
             Verdict::Lacks { ref section, ref kind } => {
@@ -112,18 +112,22 @@ fn try_one(otelcol: &Otelcol, original: &Configuration, seen: &Mutex<Seen>) {
     let mut results = BTreeSet::new();
     let (mut told, mut problems) = (false, Vec::new());
     for stripped in stripping::all(&configuration) {
-        let loud = stripping::loud(&stripped.text);
+        let loud = stripping::loud(&stripped.texts);
         told |= stripped.in_production && !loud.is_empty();
         if stripped.in_production && !loud.is_empty() && !stripped.told {
-            problems.push(format!("{name}: {loud:?} stay, and nobody is told:\n{}", stripped.text));
+            problems.push(format!("{name}: {loud:?} stay, and nobody is told:\n{}", stripped.texts.join("---\n")));
         }
-        results.insert(stripped.text);
+        results.insert(stripped.texts);
     }
     results.remove(&before);
     for after in &results {
         let verdict = otelcol.validate(&file, after);
         if verdict != Verdict::Accepted {
-            problems.push(format!("{name}: {verdict:?}, after it became\n{after}\nfrom\n{before}"));
+            problems.push(format!(
+                "{name}: {verdict:?}, after it became\n{}\nfrom\n{}",
+                after.join("---\n"),
+                before.join("---\n")
+            ));
         }
     }
     let mut seen = seen.lock().unwrap();
@@ -136,7 +140,7 @@ fn try_one(otelcol: &Otelcol, original: &Configuration, seen: &Mutex<Seen>) {
 fn with_stand_ins(otelcol: &Otelcol, file: &str, original: &Configuration) -> (Configuration, Verdict) {
     let mut configuration = original.clone();
     loop {
-        let verdict = otelcol.validate(file, &configuration.text_in(&configuration.object));
+        let verdict = otelcol.validate(file, &configuration.texts_in(&configuration.object));
         let Verdict::Lacks { section, kind } = &verdict else { return (configuration, verdict) };
         let Some(replaced) = standins::in_place_of(section, kind, &configuration) else {
             return (configuration, verdict);
