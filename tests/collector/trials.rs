@@ -10,8 +10,10 @@ use std::{
     thread,
 };
 
+use portcullis::engine::kinds::collector::validity::{Starts, starts};
+
 use crate::{
-    configurations::Configuration,
+    configurations::{Configuration, value},
     otelcol::{Otelcol, Verdict},
     standins, stripping,
 };
@@ -109,6 +111,12 @@ fn try_one(otelcol: &Otelcol, original: &Configuration, seen: &Mutex<Seen>) {
         return;
     }
     let name = &configuration.name;
+    if let [one] = before.as_slice()
+        && let Some(Starts::No(violations)) = value(one).map(|config| starts(&config))
+    {
+        let problem = format!("{name}: we say that it does not start: {violations:?}\n{one}");
+        seen.lock().unwrap().problems.push(problem);
+    }
     let mut results = BTreeSet::new();
     let (mut told, mut problems) = (false, Vec::new());
     for stripped in stripping::all(&configuration) {
