@@ -143,7 +143,7 @@ fn join(pipelines: &mut Value, how: u8, writer: &str, reader: &str) {
     if pipelines.get(writer).is_none() || pipelines.get(reader).is_none() {
         return;
     }
-    let connector = if how % 2 == 0 { "forward" } else { "forward/debug" };
+    let connector = if how.is_multiple_of(2) { "forward" } else { "forward/debug" };
     match how {
         0 | 1 => pipelines[writer]["exporters"].as_array_mut().unwrap().push(json!(connector)),
         2 | 3 => pipelines[writer]["exporters"] = json!([connector]),
