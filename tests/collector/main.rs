@@ -1,9 +1,12 @@
 //! Stripping is safe: what a real OpenTelemetry Collector accepts, it accepts when its debug exporters are taken out.
 //!
 //! `cargo test --test collector -- FILTER`. Each configuration goes through `otelcol validate`; if it is accepted it is
-//! stripped as `fix` and the webhook do it, and `validate` must accept the result. The collector is built once from the
-//! Go module in `distribution`, or taken from `KUBEBUILDER_ASSETS` where that folder has an `otelcol`. Where there is
-//! neither, every test is ignored and says why; with `PORTCULLIS_E2E=require` it fails instead.
+//! stripped as `fix` and the webhook do it, and `validate` must accept the result. No exporter may go on printing unless
+//! it is tamed or the user is told. What cannot be tried, since our collector lacks a part of it, is counted and named.
+//!
+//! The collector is built once from the Go module in `distribution`, which OpenTelemetry's builder made of `manifest.yaml`,
+//! or taken from `KUBEBUILDER_ASSETS` where that folder has an `otelcol`. Where there is neither, every test is ignored and
+//! says why; with `PORTCULLIS_E2E=require` it fails instead.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
