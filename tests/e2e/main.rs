@@ -20,6 +20,8 @@ mod crossing;
 mod denials;
 mod edits;
 mod faults;
+#[path = "../go_programs.rs"]
+mod go_programs;
 mod grants;
 mod guard;
 mod keeping;

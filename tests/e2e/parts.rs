@@ -5,10 +5,12 @@ mod build;
 use std::{
     env,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use serde_json::Value;
+
+use crate::go_programs::has_go;
 
 /// Programs that are there, or how to get them.
 #[derive(Clone, Debug)]
@@ -107,11 +109,6 @@ impl Programs {
 /// The Go modules that pin what is built.
 fn modules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controlplane")
-}
-
-fn has_go() -> bool {
-    let tried = Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    tried.is_ok_and(|status| status.success())
 }
 
 fn given_crds_exist() -> bool {
