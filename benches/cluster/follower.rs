@@ -32,7 +32,9 @@ use crate::{
 pub(crate) async fn follow() {
     let serving: Serving = listen();
     let size = Size { services: serving.services, telemetry: serving.telemetry };
-    let mut config = Config::new(format!("https://localhost:{}", serving.port).parse().unwrap());
+    // By address, as in a cluster: no thread is kept that resolves names.
+    let mut config = Config::new(format!("https://127.0.0.1:{}", serving.port).parse().unwrap());
+    config.tls_server_name = Some("localhost".to_owned());
     config.root_cert = Some(vec![CertificateDer::from_pem_slice(serving.ca.as_bytes()).unwrap().to_vec()]);
     config.connect_timeout = Some(Duration::from_secs(5));
     let cpu = || linux::cpu_of(std::process::id());
