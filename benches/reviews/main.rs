@@ -16,6 +16,8 @@
 
 mod client;
 mod floor;
+#[path = "../support/linux.rs"]
+mod linux;
 #[path = "../support/material.rs"]
 mod material;
 mod measured;
@@ -28,9 +30,10 @@ use std::{
 };
 
 use client::Connections;
+use linux::cpus;
 use material::{LARGE, NONE, SMALL, Size};
 use measured::{Block, Cell, comparison, head, scale, scale_head};
-use process::{Process, cpus};
+use process::Process;
 
 /// As in the binary.
 #[global_allocator]

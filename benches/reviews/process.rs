@@ -1,7 +1,6 @@
 //! Servers as processes of their own, on a CPU of their own: what they use is theirs alone.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -9,7 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::material::Size;
+use crate::{
+    linux::{self, Memory},
+    material::Size,
+};
 
 /// What a server says once it can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,22 +26,6 @@ pub(crate) struct Process {
     pub(crate) hello: Hello,
     pub(crate) ready: Duration,
     pub(crate) is_floor: bool,
-}
-
-/// In MB.
-pub(crate) struct Memory {
-    pub(crate) resident: f64,
-    pub(crate) peak: f64,
-}
-
-/// A CPU for the servers and another one for the callers.
-pub(crate) fn cpus() -> Option<(usize, usize)> {
-    Command::new("taskset").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-    let mut ends = allowed.trim().split([',', '-']).filter_map(|cpu| cpu.parse().ok());
-    let first = ends.next()?;
-    ends.next_back().filter(|last| *last != first).map(|last| (first, last))
 }
 
 /// This thread, which is the only one that asks.
@@ -62,15 +48,7 @@ impl Hello {
 impl Process {
     /// Without a size it is the floor.
     pub(crate) fn start(size: Option<Size>, pinned: Option<(usize, usize)>) -> Self {
-        let exe = std::env::current_exe().unwrap();
-        let mut command = match pinned {
-            Some((server, _)) => {
-                let mut command = Command::new("taskset");
-                command.arg("-c").arg(server.to_string()).arg(exe);
-                command
-            }
-            None => Command::new(exe),
-        };
+        let mut command = linux::myself(pinned.map(|(server, _)| server));
         command.arg("serve");
         match size {
             None => command.arg("floor"),
@@ -84,22 +62,12 @@ impl Process {
         Self { child, hello, ready: started.elapsed(), is_floor: size.is_none() }
     }
 
-    /// Time used so far, in user and kernel. Counted in hundredths of a second on every Linux.
     pub(crate) fn cpu(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // The name, in brackets, may hold anything.
-        let after = stat.rsplit_once(')').unwrap().1;
-        let ticks: u64 = after.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 10)
+        linux::cpu_of(self.child.id())
     }
 
     pub(crate) fn memory(&self) -> Memory {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let megabytes = |field: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-            line.split_whitespace().next().unwrap().parse::<f64>().unwrap() * 1024.0 / 1e6
-        };
-        Memory { resident: megabytes("VmRSS:"), peak: megabytes("VmHWM:") }
+        linux::memory_of(self.child.id())
     }
 }
 

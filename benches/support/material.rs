@@ -6,7 +6,10 @@
 
 use portcullis::{
     cases::run::key_of,
-    engine::view::{View, control_plane::ControlPlane},
+    engine::{
+        subject::ObjectKey,
+        view::{View, control_plane::ControlPlane},
+    },
 };
 use serde_json::{Value, json};
 
@@ -29,12 +32,12 @@ pub(crate) const LARGE_REVIEW: usize = 2_900_000;
 const SERVICES_PER_NAMESPACE: usize = 20;
 const TELEMETRY_PER_NAMESPACE: usize = 15;
 /// Every second telemetry object refers to the collector that all share.
-const SHARED_COLLECTOR: Reference = Reference { name: "otel-collector", namespace: Some("telemetry") };
+const SHARED_COLLECTOR: Reference<'_> = Reference { name: "otel-collector", namespace: Some("telemetry") };
 
 #[derive(Clone, Copy)]
-struct Reference {
-    name: &'static str,
-    namespace: Option<&'static str>,
+struct Reference<'a> {
+    name: &'a str,
+    namespace: Option<&'a str>,
 }
 
 impl Size {
@@ -78,6 +81,18 @@ pub(crate) fn selected() -> Vec<u8> {
 pub(crate) fn denied() -> Vec<u8> {
     let misspelt = Reference { name: "otel-colector", ..SHARED_COLLECTOR };
     padded(REVIEW, |object| create(LISTENER_POLICY, object), listener_policy("shop", "telemetry", misspelt, 1))
+}
+
+/// The last Service of a world, which is listed after all others.
+pub(crate) fn last_service(size: Size) -> ObjectKey {
+    let last = size.services - 1;
+    ObjectKey::new("", "Service", &namespace_of(last / SERVICES_PER_NAMESPACE), &format!("app-{last}"))
+}
+
+/// A telemetry object beside this Service, which it refers to.
+pub(crate) fn refers_to(namespace: &str, service: &str) -> Vec<u8> {
+    let reference = Reference { name: service, namespace: None };
+    create(LISTENER_POLICY, &listener_policy(namespace, "probe", reference, 1))
 }
 
 /// An object that no policy judges.
@@ -222,7 +237,7 @@ fn metadata(namespace: &str, name: &str) -> Value {
 }
 
 /// With `default` settings and those of so many ports less one.
-fn listener_policy(namespace: &str, name: &str, to: Reference, settings: usize) -> Value {
+fn listener_policy(namespace: &str, name: &str, to: Reference<'_>, settings: usize) -> Value {
     let reference = match to.namespace {
         Some(namespace) => json!({ "name": to.name, "namespace": namespace, "port": 4317 }),
         None => json!({ "name": to.name, "port": 4317 }),
@@ -306,7 +321,7 @@ fn collector_config(namespace: &str, name: &str) -> Value {
 }
 
 /// As it is stored: with uid, times and who manages which field.
-fn stored(mut object: Value) -> Value {
+pub(crate) fn stored(mut object: Value) -> Value {
     let applied = object.to_string();
     let fields = fields_of(&object["spec"]);
     object["metadata"]["uid"] = json!("9b1d7f0a-5f0c-4b59-9a53-0d7c31c2a8f4");
