@@ -32,8 +32,9 @@ const GATHER: Duration = Duration::from_millis(3);
 /// How long a kind may fail before what is not known of it is said to be unknown, and readiness no longer waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Changes that may wait for the index, of all kinds together.
-const WAITING: usize = 1024;
+/// Changes that may wait for the index, of all kinds together. Whole objects wait here, each many times larger than what is
+/// kept of it: more of them make nothing faster, and memory that was needed once stays.
+const WAITING: usize = 128;
 
 /// What the index publishes. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -65,12 +66,20 @@ struct Followed {
     task: AbortHandle,
     /// It was listed whole, or is not served: its objects are in the view.
     listed: bool,
-    /// What the list that is under way has brought so far.
-    listing: Option<BTreeSet<ObjectKey>>,
+    /// The list that is under way.
+    listing: Option<Listing>,
     /// Why it cannot be watched now.
     failing: Option<String>,
     /// Since when it is not listed, or failing.
     since: Instant,
+}
+
+/// What a list that is under way has brought so far.
+#[derive(Debug)]
+enum Listing {
+    /// There was nothing before it: whatever is known when it ends is what it brought.
+    First,
+    Again(BTreeSet<ObjectKey>),
 }
 
 // === impl Index ===
@@ -103,7 +112,7 @@ impl Index {
             }
             while let Ok(more) = self.receiver.try_recv() {
                 heard.push(more);
-                if heard.len() >= 4 * WAITING {
+                if heard.len() >= 2 * WAITING {
                     break;
                 }
             }
@@ -146,10 +155,13 @@ impl Index {
             _ => followed.answers(kind.kind),
         }
         match news {
-            News::Begun => followed.listing = Some(BTreeSet::new()),
+            News::Begun => {
+                let first = !is_policy(kind) && self.snapshot.view.len_of(kind.group, kind.kind) == 0;
+                followed.listing = Some(if first { Listing::First } else { Listing::Again(BTreeSet::new()) });
+            }
             News::Listed(key, object) | News::Applied(key, object) => {
-                if let Some(listing) = &mut followed.listing {
-                    listing.insert(key.clone());
+                if let Some(Listing::Again(brought)) = &mut followed.listing {
+                    brought.insert(key.clone());
                 }
                 if is_policy(kind) {
                     policies_changed |= self.policies.insert(&key.name, &object);
@@ -164,11 +176,17 @@ impl Index {
             }
             // What the API server does not serve is absent, not unknown.
             News::Complete | News::NotServed => {
-                let listed = followed.listing.take().unwrap_or_default();
                 followed.listed = true;
-                for gone in self.known(kind).into_iter().filter(|key| !listed.contains(key)) {
-                    self.forget(&gone, is_policy(kind));
-                    changed.insert(gone);
+                let brought = match (followed.listing.take(), news) {
+                    (Some(Listing::First), News::Complete) => None,
+                    (Some(Listing::Again(brought)), News::Complete) => Some(brought),
+                    _ => Some(BTreeSet::new()),
+                };
+                if let Some(brought) = brought {
+                    for gone in self.known(kind).into_iter().filter(|key| !brought.contains(key)) {
+                        self.forget(&gone, is_policy(kind));
+                        changed.insert(gone);
+                    }
                 }
             }
             News::Failing(_) | News::Recovered => {}

@@ -54,6 +54,15 @@ impl Name {
         Self(Text::Known(text))
     }
 
+    /// Whether it is the same text in the same place, which most names that are compared are.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Text::Known(a), Text::Known(b)) => std::ptr::eq(**a, **b),
+            (Text::Other(a), Text::Other(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Known(text) => text,
@@ -96,10 +105,7 @@ impl From<&str> for Name {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Text::Other(a), Text::Other(b)) if Arc::ptr_eq(a, b) => true,
-            _ => self.as_str() == other.as_str(),
-        }
+        self.is_same(other) || self.as_str() == other.as_str()
     }
 }
 
@@ -137,7 +143,7 @@ impl PartialOrd for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        if self.is_same(other) { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
     }
 }
 
