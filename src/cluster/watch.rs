@@ -32,7 +32,7 @@ const LONGEST: Duration = Duration::from_secs(4);
 const SILENT: Duration = Duration::from_secs(6);
 
 /// The largest page of a list where the API server cannot stream it.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 
 /// What is heard of a kind.
 #[derive(Debug)]
