@@ -1,4 +1,4 @@
-//! The index: what is heard of the cluster becomes a view and a set of policies, published together every few milliseconds.
+//! The index: what is heard of the cluster becomes a view and a set of policies, published together as soon as it is heard.
 //!
 //! One task owns both and is the only writer. A change costs what it changes: the tables are persistent, and publishing is
 //! one pointer.
@@ -25,9 +25,6 @@ use crate::{
     engine::{kinds::Kind, snapshot::Snapshot, subject::ObjectKey, view::View},
     health::{Condition, Health},
 };
-
-/// What comes within this time of the first change is published with it.
-const GATHER: Duration = Duration::from_millis(3);
 
 /// How long a kind may fail before what is not known of it is said to be unknown, and readiness no longer waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,9 +104,7 @@ impl Index {
                     continue;
                 }
             }
-            if self.is_settled() {
-                time::sleep(GATHER).await;
-            }
+            // What came meanwhile is published with it. To wait for more would cost a timer and make the view older.
             while let Ok(more) = self.receiver.try_recv() {
                 heard.push(more);
                 if heard.len() >= 2 * WAITING {
@@ -266,10 +261,6 @@ impl Index {
                 followed.fails(kind.kind, "its watch has ended");
             }
         }
-    }
-
-    fn is_settled(&self) -> bool {
-        self.kinds.values().all(|followed| followed.listed)
     }
 
     /// What has been failing for too long is unknown: facts that may be old must not look like absence.
