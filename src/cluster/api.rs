@@ -38,12 +38,12 @@ pub struct Observed {
 /// What went wrong between us and the API server, in words for a log.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    #[error("the API server does not serve {0}")]
-    NotServed(&'static str),
     #[error("not allowed: {0}")]
     Forbidden(String),
     #[error("there are too many to read them all")]
     TooMany,
+    #[error("the API server did not answer in time")]
+    Late,
     #[error("there is none")]
     NotFound,
     #[error("somebody else wrote it: {0}")]
@@ -109,15 +109,20 @@ impl Api {
         Ok(read?.map(|observed| observed.value))
     }
 
-    /// The objects of a kind in a namespace, or in all where it is empty; none where the kind is not served.
+    /// The objects of a kind in a namespace, or in all where it is empty; None where the kind is not served.
     ///
     /// # Errors
     /// They could not be read, or are more than [`limits::LISTED_PAGES`] pages.
-    pub async fn list(&self, group: &str, kind: &str, namespace: &str) -> Result<Vec<(ObjectKey, Value)>, ApiError> {
+    pub async fn list(
+        &self,
+        group: &str,
+        kind: &str,
+        namespace: &str,
+    ) -> Result<Option<Vec<(ObjectKey, Value)>>, ApiError> {
         if !(namespace.is_empty() || is_a_name(namespace)) {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
-        let Some(mut api) = self.objects(group, kind, namespace).await? else { return Ok(Vec::new()) };
+        let Some(mut api) = self.objects(group, kind, namespace).await? else { return Ok(None) };
         let mut page = ListParams::default().limit(limits::LISTED);
         let mut objects = Vec::new();
         for _ in 0..limits::LISTED_PAGES {
@@ -127,7 +132,7 @@ impl Api {
                         api = anew;
                         api.list(&page).await
                     }
-                    None => return Ok(Vec::new()),
+                    None => return Ok(None),
                 },
                 read => read,
             };
@@ -135,7 +140,7 @@ impl Api {
             objects.extend(listed.items.into_iter().map(|observed| (observed.key(group, kind), observed.value)));
             match listed.metadata.continue_.filter(|more| !more.is_empty()) {
                 Some(more) => page = page.continue_token(&more),
-                None => return Ok(objects),
+                None => return Ok(Some(objects)),
             }
         }
         Err(ApiError::TooMany)

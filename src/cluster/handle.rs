@@ -101,7 +101,8 @@ impl Handle {
         match look_up {
             LookUp::Object(key) => self.api.get(key).await.map(Read::Object).map_err(words),
             LookUp::List { group, kind, namespace } => {
-                self.api.list(group, kind, namespace).await.map(Read::List).map_err(words)
+                let listed = self.api.list(group, kind, namespace).await;
+                listed.map(|listed| Read::List(listed.unwrap_or_default())).map_err(words)
             }
             LookUp::All { .. } | LookUp::Referrers(_) => Err("it is more than can be read at once".to_owned()),
         }
@@ -122,12 +123,7 @@ fn lay_over(view: &mut View, look_up: &LookUp, read: Read) {
         (LookUp::Object(key), Read::Object(Some(object))) if is_named(&object, &key.name) => view.insert(key, &object),
         (LookUp::Object(key), Read::Object(_)) => view.remove(key),
         (LookUp::List { group, kind, namespace }, Read::List(listed)) => {
-            for gone in view.keys_in(namespace).iter().filter(|key| key.group == *group && key.kind == *kind) {
-                view.remove(gone);
-            }
-            for (key, object) in &listed {
-                view.insert(key, object);
-            }
+            view.replace_in(namespace, group, kind, &listed);
         }
         _ => {}
     }

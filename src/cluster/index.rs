@@ -243,9 +243,13 @@ impl Index {
 
     fn follow(&mut self, id: (&'static str, &'static str)) {
         let Some(kind) = watched::row(id) else { return };
-        let task = tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle();
+        let task = self.watch(kind);
         let followed = Followed { task, listed: false, listing: None, failing: None, since: Instant::now() };
         self.kinds.insert(id, followed);
+    }
+
+    fn watch(&self, kind: &'static Kind) -> AbortHandle {
+        tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle()
     }
 
     /// A watch never ends of itself while somebody listens: one that did has panicked over what it was sent.
@@ -255,7 +259,7 @@ impl Index {
         for id in ended {
             tracing::error!(kind = id.1, "its watch has ended; another one begins");
             let Some(kind) = watched::row(id) else { continue };
-            let task = tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle();
+            let task = self.watch(kind);
             if let Some(followed) = self.kinds.get_mut(&id) {
                 followed.task = task;
                 followed.fails(kind.kind, "its watch has ended");
@@ -316,14 +320,14 @@ impl Index {
         if let Some(why) = policies.failing.as_ref().filter(|_| policies.is_lost()) {
             return Condition::Degraded(format!("GuardPolicies cannot be watched, those known stay in force: {why}"));
         }
-        let wrong: Vec<_> =
-            self.policies.standings().into_iter().filter(|standing| standing.problem.is_some()).collect();
+        let standings = self.published.standings.load();
+        let wrong = || standings.iter().filter(|standing| standing.problem.is_some());
         if self.snapshot.policies.policies().is_empty() {
             Condition::Degraded("no GuardPolicy is in force: everything is allowed".to_owned())
-        } else if wrong.is_empty() {
+        } else if wrong().next().is_none() {
             Condition::Ready
         } else {
-            let names: Vec<_> = wrong.iter().map(|standing| standing.name.as_str()).collect();
+            let names: Vec<_> = wrong().map(|standing| standing.name.as_str()).collect();
             Condition::Degraded(format!("these GuardPolicies do not compile: {}", names.join(", ")))
         }
     }

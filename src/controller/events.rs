@@ -96,7 +96,7 @@ fn event(identity: &str, key: &ObjectKey, object: &Value, level: &str, reason: &
         event_time: Some(MicroTime(now)),
         type_: Some(level.to_owned()),
         reason: Some(reason.to_owned()),
-        action: Some("Judged".to_owned()).filter(|_| level == "Warning").or(Some("Granted".to_owned())),
+        action: Some(if level == "Warning" { "Judged" } else { "Granted" }.to_owned()),
         note: Some(cut(note)),
         regarding: Some(ObjectReference {
             api_version: text("/apiVersion"),

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use futures::{StreamExt, TryFutureExt, stream};
-use kube::api::ListParams;
+use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -14,7 +13,7 @@ use crate::{
         limits,
         name::Name,
         subject::ObjectKey,
-        view::{Lens, LookUp, View},
+        view::{LookUp, View},
     },
 };
 
@@ -92,14 +91,10 @@ const fn grants_of(namespace: Name) -> LookUp {
 /// # Errors
 /// They could not be read.
 async fn with_grants(api: &Api, view: &View, namespace: &str) -> Result<View, ApiError> {
-    let listed = list(api, GATEWAY_API, "ReferenceGrant", namespace).await?.unwrap_or_default();
+    let (group, kind) = (GATEWAY_API, "ReferenceGrant");
+    let listed = in_time(api.list(group, kind, namespace)).await?.unwrap_or_default();
     let mut fresh = view.clone();
-    for (key, _) in Lens::new(view).grants(namespace).0 {
-        fresh.remove(key);
-    }
-    for (key, object) in &listed {
-        fresh.insert(key, object);
-    }
+    fresh.replace_in(namespace, group, kind, &listed);
     Ok(fresh)
 }
 
@@ -117,15 +112,9 @@ pub(super) async fn with_users(
 ) -> Result<Option<View>, ApiError> {
     let mut fresh = with_grants(api, view, &key.namespace).await?;
     for from in &grant.from {
-        let Some(listed) = list(api, &from.group, &from.kind, &from.namespace).await? else { return Ok(None) };
-        for (key, _) in Lens::new(view).telemetry_in(&from.namespace) {
-            if *key.kind == *from.kind && *key.group == *from.group {
-                fresh.remove(key);
-            }
-        }
-        for (key, object) in &listed {
-            fresh.insert(key, object);
-        }
+        let listed = in_time(api.list(&from.group, &from.kind, &from.namespace)).await?;
+        let Some(listed) = listed else { return Ok(None) };
+        fresh.replace_in(&from.namespace, &from.group, &from.kind, &listed);
     }
     Ok(Some(fresh))
 }
@@ -142,35 +131,10 @@ pub(super) async fn get_all(
     stream::iter(keys).map(get).buffer_unordered(limits::CALLS_AT_ONCE).collect().await
 }
 
-/// All objects of a kind in a namespace, page by page; None where the kind is not served.
-async fn list(
-    api: &Api,
-    group: &str,
-    kind: &str,
-    namespace: &str,
-) -> Result<Option<Vec<(ObjectKey, Value)>>, ApiError> {
-    let Some(objects) = in_time(api.objects(group, kind, namespace)).await? else { return Ok(None) };
-    let mut found = Vec::new();
-    let mut page = ListParams::default().limit(limits::LISTED);
-    for _ in 0..limits::LISTED_PAGES {
-        let listed = in_time(objects.list(&page).map_err(ApiError::from)).await?;
-        found.extend(listed.items.into_iter().map(|object| (object.key(group, kind), object.value)));
-        match listed.metadata.continue_.filter(|more| !more.is_empty()) {
-            Some(more) => page = page.continue_token(&more),
-            None => return Ok(Some(found)),
-        }
-    }
-    Err(other(format!("there are more than {} of {kind} in `{namespace}`", found.len())))
-}
-
 /// One call, which may not hold up all others.
 async fn in_time<T>(call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
     let answered = timeout(Duration::from_millis(limits::CALL_MS), call).await;
-    answered.unwrap_or_else(|_| Err(other("the API server did not answer in time".to_owned())))
-}
-
-fn other(why: String) -> ApiError {
-    ApiError::Other(Box::new(kube::Error::Service(why.into())))
+    answered.unwrap_or(Err(ApiError::Late))
 }
 
 #[cfg(test)]

@@ -23,18 +23,16 @@ use crate::engine::{
     view::{Lens, View},
 };
 
-/// The kinds whose objects need grants.
-pub const TELEMETRY: [TelemetryKind; 3] =
-    [TelemetryKind::HttpListenerPolicy, TelemetryKind::ListenerPolicy, TelemetryKind::AgentgatewayPolicy];
-
 /// Of these telemetry objects, or of all, those with a reference into another namespace that no grant allows: neither ours
-/// nor another's, as far as that is known. One that is about to be removed does not count: made again, it stays.
+/// nor another's, as far as that is known. One that is about to be removed does not count: made again, it stays. In a namespace
+/// that is being deleted none can be made.
 pub fn missing(view: &View, keys: Option<&BTreeSet<ObjectKey>>) -> Vec<ObjectKey> {
     let mut grants = Grants::new(view);
     let lacks = |(key, telemetry): &(&ObjectKey, &Telemetry)| {
         abroad(key, telemetry).any(|backend| {
             let crossing = resolve::crossing(telemetry.kind, &key.namespace, backend);
-            !grants.allow(&crossing)
+            !is_going(view, crossing.to_namespace)
+                && !grants.allow(&crossing)
                 && resolve::grant(telemetry.kind, &key.namespace, backend, &Lens::new(view)) == Grant::Missing
         })
     };
@@ -97,7 +95,7 @@ pub fn concerned(view: &View, changed: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectK
 /// Whether it is known of every telemetry object and grant that there is. Where not, nothing is unneeded. A kind that is not
 /// served counts as known here: before a grant goes, `live::with_users` asks whether the kinds that it is for are served.
 pub fn is_known(view: &View) -> bool {
-    TELEMETRY.iter().all(|kind| view.is_complete(kind.group(), kind.name()))
+    TelemetryKind::ALL.iter().all(|kind| view.is_complete(kind.group(), kind.name()))
         && view.is_complete(GATEWAY_API, "ReferenceGrant")
 }
 
@@ -139,18 +137,7 @@ pub fn errors(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Value
 
 fn judge(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Value, now: Timestamp) -> Verdict {
     let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: &key.group,
-        version: kinds::split_api_version(api_version).1,
-        kind: &key.kind,
-        resource: kinds::by_kind(&key.group, &key.kind).map_or("", |kind| kind.resource),
-        subresource: "",
-        namespace: &key.namespace,
-        name: &key.name,
-        user: "",
-        dry_run: false,
-    };
+    let attributes = Attributes::of(Operation::Create, key, kinds::split_api_version(api_version).1);
     let selection = policies.select(Door::Validate(None), &attributes);
     evaluate(&selection, &Subject::of(attributes, object.clone(), Value::Null), view, now)
 }
@@ -170,6 +157,10 @@ fn ours<'v>(view: &'v View, namespace: Option<&str>) -> Vec<(&'v ObjectKey, &'v 
         None => view.keys_of(GATEWAY_API, "ReferenceGrant").iter().map(|key| (*key.namespace).to_owned()).collect(),
     };
     namespaces.iter().flat_map(|namespace| lens.grants(namespace).0).filter(|(_, grant)| grant.ours).collect()
+}
+
+fn is_going(view: &View, namespace: &str) -> bool {
+    Lens::new(view).namespace(namespace).found().is_some_and(|namespace| namespace.terminating)
 }
 
 /// What it refers to in other namespaces.

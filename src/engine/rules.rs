@@ -5,6 +5,7 @@ pub mod debug_exporters;
 pub mod harm;
 pub mod in_use;
 pub mod listener_policies;
+pub mod looked_up;
 pub mod reference_grants;
 pub mod scrape_annotations;
 pub mod suggest;
@@ -29,6 +30,9 @@ pub struct Rule {
     /// What it judges, as `(group, resource)`.
     pub resources: &'static [(&'static str, &'static str)],
     pub operations: &'static [Operation],
+    /// The kinds of other objects that it asks the view about, and that are watched for it, as `(group, kind)`. ConfigMaps are
+    /// not: they are the largest part of many clusters, and the one that a rule wants is read when it is wanted.
+    pub looks_up: &'static [(&'static str, &'static str)],
     /// Judged beside `resources` where files are judged: what makes the objects that a webhook would see.
     pub in_files: &'static [(&'static str, &'static str)],
     pub seen_in: SeenIn,

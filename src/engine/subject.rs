@@ -5,7 +5,10 @@ use std::{cell::OnceCell, fmt, rc::Rc, sync::Arc};
 use serde_json::{Value, value::RawValue};
 
 use crate::engine::{
-    kinds::telemetry::{Telemetry, TelemetryKind},
+    kinds::{
+        self,
+        telemetry::{Telemetry, TelemetryKind},
+    },
     name::Name,
     node::Node,
     object::Object,
@@ -121,6 +124,26 @@ impl Operation {
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
             Self::Connect => "CONNECT",
+        }
+    }
+}
+
+// === impl Attributes ===
+
+impl<'a> Attributes<'a> {
+    /// Of a request by nobody in particular for this object, whose kind is served in this version.
+    pub fn of(operation: Operation, key: &'a ObjectKey, version: &'a str) -> Self {
+        Self {
+            operation,
+            group: &key.group,
+            version,
+            kind: &key.kind,
+            resource: kinds::by_kind(&key.group, &key.kind).map_or("", |kind| kind.resource),
+            subresource: "",
+            namespace: &key.namespace,
+            name: &key.name,
+            user: "",
+            dry_run: false,
         }
     }
 }
@@ -246,18 +269,8 @@ mod tests {
 
     /// An UPDATE of a Service whose `oldObject` is this.
     fn update(old: &RawValue, old_object: bool) -> Result<Subject<'_>, BadObject> {
-        let attributes = Attributes {
-            operation: Operation::Update,
-            group: "",
-            version: "v1",
-            kind: "Service",
-            resource: "services",
-            subresource: "",
-            namespace: "telemetry",
-            name: "otel",
-            user: "",
-            dry_run: false,
-        };
+        let key = Box::leak(Box::new(ObjectKey::new("", "Service", "telemetry", "otel")));
+        let attributes = Attributes::of(Operation::Update, key, "v1");
         let object = Box::leak(RawValue::from_string(r#"{"metadata":{"name":"otel"}}"#.to_owned()).unwrap());
         Subject::read(attributes, Some(object), Some(old), Reads { object: true, old_object })
     }

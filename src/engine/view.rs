@@ -65,8 +65,8 @@ pub struct View {
     classes: Table<GatewayClass>,
     /// In the order of [`BACKENDS`].
     backends: [Table<Backend>; BACKENDS.len()],
-    /// In the order of [`TELEMETRY`].
-    telemetry: [Table<Stored>; TELEMETRY.len()],
+    /// In the order of [`TelemetryKind::ALL`].
+    telemetry: [Table<Stored>; TelemetryKind::ALL.len()],
     config_maps: Table<ConfigMap>,
     /// In the order of [`WORKLOADS`].
     workloads: [Table<Workload>; WORKLOADS.len()],
@@ -79,10 +79,6 @@ pub struct View {
 /// Kinds of backends that are no Services.
 static BACKENDS: [(&str, &str); 3] =
     [(AGENTGATEWAY, "AgentgatewayBackend"), (KGATEWAY, "Backend"), (ISTIO, "ServiceEntry")];
-
-/// In the order of their keys.
-const TELEMETRY: [TelemetryKind; 3] =
-    [TelemetryKind::AgentgatewayPolicy, TelemetryKind::HttpListenerPolicy, TelemetryKind::ListenerPolicy];
 
 const WORKLOADS: [(&str, &str); 4] =
     [(CORE, "Pod"), ("apps", "DaemonSet"), ("apps", "Deployment"), ("apps", "StatefulSet")];
@@ -218,6 +214,16 @@ impl View {
         keys
     }
 
+    /// What a list of this kind in this namespace has brought, in place of what was known of it.
+    pub fn replace_in(&mut self, namespace: &str, group: &str, kind: &str, listed: &[(ObjectKey, Value)]) {
+        for gone in self.keys_in(namespace).iter().filter(|key| *key.group == *group && *key.kind == *kind) {
+            self.remove(gone);
+        }
+        for (key, object) in listed {
+            self.insert(key, object);
+        }
+    }
+
     /// The objects of a kind, as when its definition is deleted.
     pub fn keys_of(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
         let mut keys = Vec::new();
@@ -256,12 +262,12 @@ impl View {
 
     /// The table of telemetry objects of a kind.
     fn telemetry(&self, kind: TelemetryKind) -> Option<&Table<Stored>> {
-        self.telemetry.get(TELEMETRY.iter().position(|known| *known == kind)?)
+        self.telemetry.get(TelemetryKind::ALL.iter().position(|known| *known == kind)?)
     }
 
     fn insert_telemetry(&mut self, key: &ObjectKey, mut telemetry: Telemetry) {
         self.forget_telemetry(key);
-        let Some(at) = TELEMETRY.iter().position(|kind| *kind == telemetry.kind) else { return };
+        let Some(at) = TelemetryKind::ALL.iter().position(|kind| *kind == telemetry.kind) else { return };
         let Some(table) = self.telemetry.get_mut(at) else { return };
         let namespace = table.namespace(&key.namespace);
         let targets: Vec<_> =
@@ -339,7 +345,7 @@ impl View {
                     self.workloads.get_mut(at)?
                 } else {
                     let kind = TelemetryKind::of(group, kind)?;
-                    self.telemetry.get_mut(TELEMETRY.iter().position(|known| *known == kind)?)?
+                    self.telemetry.get_mut(TelemetryKind::ALL.iter().position(|known| *known == kind)?)?
                 }
             }
         })

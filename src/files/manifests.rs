@@ -178,19 +178,9 @@ impl ManifestPlaces {
 impl Manifest {
     /// As if it were created now.
     pub fn attributes(&self) -> Attributes<'_> {
-        let (group, version) = kinds::split_api_version(&self.api_version);
-        Attributes {
-            operation: Operation::Create,
-            group,
-            version,
-            kind: &self.key.kind,
-            resource: self.resource.unwrap_or_default(),
-            subresource: "",
-            namespace: &self.key.namespace,
-            name: &self.key.name,
-            user: "",
-            dry_run: false,
-        }
+        let (_, version) = kinds::split_api_version(&self.api_version);
+        let resource = self.resource.unwrap_or_default();
+        Attributes { resource, ..Attributes::of(Operation::Create, &self.key, version) }
     }
 
     /// Where paths of the object stand in its source; an item of a List is read alone.

@@ -208,19 +208,8 @@ fn ask(change: &Change, world: &World, control_plane: &ControlPlane) -> &'static
     };
     let named = if change.object.is_null() { &change.old } else { &change.object };
     let api_version = named["apiVersion"].as_str().unwrap_or("v1").to_owned();
-    let (group, version) = kinds::split_api_version(&api_version);
-    let attributes = Attributes {
-        operation,
-        group,
-        version,
-        kind: &change.key.kind,
-        resource: kinds::by_kind(group, &change.key.kind).map_or("", |kind| kind.resource),
-        subresource: "",
-        namespace: &change.key.namespace,
-        name: &change.key.name,
-        user: "somebody",
-        dry_run: false,
-    };
+    let (_, version) = kinds::split_api_version(&api_version);
+    let attributes = Attributes { user: "somebody", ..Attributes::of(operation, &change.key, version) };
     let subject = Subject::of(attributes, change.object.clone(), change.old.clone());
     let verdict = evaluate(&policies.select(Door::Validate(None), &attributes), &subject, &view, Timestamp::UNIX_EPOCH);
     let ask = Ask { door: Door::Validate(None), dry_run: false, ensure: Ensure::Impossible };

@@ -87,6 +87,14 @@ fn what_no_grant_allows_is_missing() {
 }
 
 #[test]
+fn nothing_is_missing_in_a_namespace_that_is_being_deleted() {
+    let mut going = namespace("t");
+    going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let objects = [policy(LP, "a", "bare", "t/otel"), policy(LP, "a", "stays", "u/otel"), going, namespace("u")];
+    assert_eq!(names(missing(&view(&objects), None)), ["ListenerPolicy a/stays"]);
+}
+
+#[test]
 fn nothing_is_missing_where_grants_are_not_known() {
     let mut view = View::open(ControlPlane::default());
     let object = policy(LP, "a", "bare", "t/otel");
@@ -157,7 +165,7 @@ fn nothing_is_unneeded_where_telemetry_objects_are_not_known() {
     let mut view = View::open(ControlPlane::default()).complete([(GATEWAY_API, "ReferenceGrant")]);
     view.insert(&key_of(&stale), &stale);
     assert_eq!(unneeded(&view, None), []);
-    let kinds = TELEMETRY.map(|kind| (kind.group(), kind.name()));
+    let kinds = TelemetryKind::ALL.map(|kind| (kind.group(), kind.name()));
     assert_eq!(unneeded(&view.complete(kinds), None), [key_of(&stale)]);
 }
 

@@ -26,18 +26,8 @@ fn asker(spec: Value, (group, kind, resource): (&str, &str, &str), object: &Valu
     spec["matchConstraints"]["resourceRules"] = rules;
     spec["action"] = json!("Deny");
     let policy = json!({"apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardPolicy", "metadata": {"name": "p"}, "spec": spec});
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group,
-        version: "v1",
-        kind,
-        resource,
-        subresource: "",
-        namespace: "live",
-        name: "it",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(group, kind, "live", "it");
+    let attributes = Attributes { resource, ..Attributes::of(Operation::Create, &key, "v1") };
     let selection = PolicySet::new([compile::compile(&policy).unwrap()]).select(Door::Validate(None), &attributes);
     let subject = Subject::of(attributes, object.clone(), Value::Null);
     let verdict = evaluate(&selection, &subject, &view(), Timestamp::UNIX_EPOCH);

@@ -116,6 +116,9 @@ pub struct BackendRef {
 // === impl TelemetryKind ===
 
 impl TelemetryKind {
+    /// In the order of their keys.
+    pub const ALL: [Self; 3] = [Self::AgentgatewayPolicy, Self::HttpListenerPolicy, Self::ListenerPolicy];
+
     pub fn of(group: &str, kind: &str) -> Option<Self> {
         match (group, kind) {
             (KGATEWAY, "HTTPListenerPolicy") => Some(Self::HttpListenerPolicy),

@@ -6,7 +6,7 @@ use crate::engine::{
     node::Path,
     policy::{Action, FailurePolicy, Policy, RemedyMode, RuleSpec},
     rules::{Judge, Rule, SeenIn, scrape_annotations},
-    subject::{Attributes, Operation},
+    subject::{Attributes, ObjectKey, Operation},
     view::control_plane::ControlPlane,
 };
 
@@ -18,6 +18,7 @@ const fn rule(name: &'static str, run: fn(&Judge<'_>) -> Vec<Finding>) -> Rule {
         prefix: "test",
         resources: &[("", "configmaps")],
         operations: &[Operation::Create],
+        looks_up: &[],
         in_files: &[],
         seen_in: SeenIn::Everywhere,
         gives_edits: true,
@@ -67,18 +68,8 @@ fn settled(rules: &[(&str, &'static Rule)], object: Value) -> Settled {
             levels: std::collections::BTreeMap::new(),
         })
     };
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: "",
-        version: "v1",
-        kind: "Pod",
-        resource: "pods",
-        subresource: "",
-        namespace: "shop",
-        name: "it",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new("", "Pod", "shop", "it");
+    let attributes = Attributes::of(Operation::Create, &key, "v1");
     let selection = Selection { policies: rules.iter().map(policy).collect() };
     let subject = Subject::of(attributes, object.clone(), Value::Null);
     let settled = settle(&selection, &subject, &View::closed(ControlPlane::default()), Timestamp::UNIX_EPOCH);

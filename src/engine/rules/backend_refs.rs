@@ -13,7 +13,7 @@ use crate::engine::{
     },
     limits,
     resolve::{self, Backend, Blast},
-    rules::{Judge, Rule, SeenIn, harm::with_harm, suggest},
+    rules::{Judge, Rule, SeenIn, harm::with_harm, looked_up, suggest},
     subject::Operation,
     view::Answer,
 };
@@ -31,6 +31,7 @@ pub static RULE: Rule = Rule {
         (AGENTGATEWAY, "agentgatewaypolicies"),
     ],
     operations: &[Operation::Create, Operation::Update],
+    looks_up: looked_up::RESOLUTION,
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: false,

@@ -15,7 +15,7 @@ use crate::engine::{
         },
     },
     node::Path,
-    rules::{Judge, Rule, SeenIn, suggest},
+    rules::{Judge, Rule, SeenIn, looked_up, suggest},
     subject::Operation,
     yaml::{self, Dialect},
 };
@@ -27,6 +27,7 @@ pub static RULE: Rule = Rule {
     prefix: "debug-exporters",
     resources: &[(CORE, "configmaps"), (OPENTELEMETRY, "opentelemetrycollectors")],
     operations: &[Operation::Create, Operation::Update],
+    looks_up: looked_up::WORKLOADS,
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: true,

@@ -14,7 +14,7 @@ use crate::engine::{
     finding::Finding,
     kinds::{AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY},
     policy::RuleSpec,
-    rules::{Judge, Rule, SeenIn},
+    rules::{Judge, Rule, SeenIn, looked_up},
     subject::Operation,
 };
 use change::Change;
@@ -33,6 +33,7 @@ pub static RULE: Rule = Rule {
         ("apiextensions.k8s.io", "customresourcedefinitions"),
     ],
     operations: &[Operation::Create, Operation::Update, Operation::Delete],
+    looks_up: looked_up::RESOLUTION,
     in_files: &[],
     seen_in: SeenIn::Requests,
     gives_edits: false,

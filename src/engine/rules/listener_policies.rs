@@ -10,7 +10,7 @@ use crate::engine::{
     finding::Finding,
     kinds::{AGENTGATEWAY, KGATEWAY},
     resolve,
-    rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of},
+    rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of, looked_up},
     subject::Operation,
 };
 
@@ -23,6 +23,7 @@ pub static RULE: Rule = Rule {
         (AGENTGATEWAY, "agentgatewaypolicies"),
     ],
     operations: &[Operation::Create, Operation::Update],
+    looks_up: looked_up::RESOLUTION,
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: false,

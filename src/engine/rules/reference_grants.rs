@@ -4,7 +4,7 @@ use crate::engine::{
     finding::{Code, Finding, Level},
     kinds::{AGENTGATEWAY, KGATEWAY, meta::SHARED, telemetry::Reference},
     resolve::{self, Grant},
-    rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of, harm::with_harm},
+    rules::{Judge, Rule, SeenIn, backend_refs::telemetry_of, harm::with_harm, looked_up},
     subject::{ObjectKey, Operation},
 };
 
@@ -17,6 +17,7 @@ pub static RULE: Rule = Rule {
         (AGENTGATEWAY, "agentgatewaypolicies"),
     ],
     operations: &[Operation::Create, Operation::Update],
+    looks_up: looked_up::RESOLUTION,
     in_files: &[],
     seen_in: SeenIn::Everywhere,
     gives_edits: false,

@@ -21,6 +21,7 @@ pub static RULE: Rule = Rule {
     prefix: "scrape-annotations",
     resources: &[("", "pods")],
     operations: &[Operation::Create],
+    looks_up: &[],
     in_files: &[("apps", "daemonsets"), ("apps", "deployments"), ("apps", "statefulsets")],
     seen_in: SeenIn::Everywhere,
     gives_edits: true,

@@ -24,6 +24,7 @@ pub static RULE: Rule = Rule {
         (AGENTGATEWAY, "agentgatewaypolicies"),
     ],
     operations: &[Operation::Create, Operation::Update],
+    looks_up: &[],
     in_files: &[],
     seen_in: SeenIn::Files,
     gives_edits: true,

@@ -16,7 +16,7 @@ use crate::engine::{
     name::Name,
     subject::ObjectKey,
     view::{
-        Answer, BACKENDS, Backend, TELEMETRY, View,
+        Answer, BACKENDS, Backend, View,
         control_plane::ControlPlane,
         index::{Keyed, Referred},
         table::{Entry, Table},
@@ -174,7 +174,7 @@ impl<'v> Lens<'v> {
 
     /// Every telemetry object whose reference crosses into this namespace or lies in it.
     pub fn referrers_into(&self, namespace: &str) -> Vec<Row<'v, Telemetry>> {
-        for kind in TELEMETRY {
+        for kind in TelemetryKind::ALL {
             self.saw(LookUp::All { group: kind.group(), kind: kind.name() });
         }
         let stored = self.view.referrers.of_namespace(namespace);
@@ -183,7 +183,7 @@ impl<'v> Lens<'v> {
 
     /// The kinds of telemetry objects of which some may not be in the view, so that referrers may be missing.
     pub fn telemetry_not_known(&self) -> impl Iterator<Item = TelemetryKind> {
-        TELEMETRY.into_iter().filter(|kind| !self.view.is_complete(kind.group(), kind.name()))
+        TelemetryKind::ALL.into_iter().filter(|kind| !self.view.is_complete(kind.group(), kind.name()))
     }
 
     pub fn config_map(&self, namespace: &str, name: &str) -> Answer<&'v ConfigMap> {
@@ -223,7 +223,7 @@ impl<'v> Lens<'v> {
 
     fn saw_telemetry_in(&self, namespace: &str) -> Name {
         let namespace = Name::new(namespace);
-        for kind in TELEMETRY {
+        for kind in TelemetryKind::ALL {
             self.saw(LookUp::List { group: kind.group(), kind: kind.name(), namespace: namespace.clone() });
         }
         namespace

@@ -14,18 +14,8 @@ fn a_grant_that_two_references_want_is_made_once_and_each_is_counted() {
     view.insert(&ObjectKey::new("", "Service", "telemetry", "otel"), &shared);
     let log = json!({ "openTelemetry": { "grpcService": { "backendRef": { "name": "otel", "namespace": "telemetry", "port": 4317 } } } });
     let object = json!({ "spec": { "default": { "httpSettings": { "accessLog": [log, log] } } } });
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: "gateway.kgateway.dev",
-        version: "v1alpha1",
-        kind: "ListenerPolicy",
-        resource: "listenerpolicies",
-        subresource: "",
-        namespace: "gw",
-        name: "logs",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new("gateway.kgateway.dev", "ListenerPolicy", "gw", "logs");
+    let attributes = Attributes::of(Operation::Create, &key, "v1alpha1");
     let door = select::Door::Validate(None);
     let selection = shipped::policies().select(door, &attributes);
     let subject = Subject::of(attributes, object, Value::Null);

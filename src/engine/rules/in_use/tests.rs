@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::engine::{
     policy::spec::InUse,
-    subject::{Attributes, Subject},
+    subject::{Attributes, ObjectKey, Subject},
     view::{Lens, View, control_plane::ControlPlane},
 };
 
@@ -17,18 +17,8 @@ fn service(metadata: &str, ports: &[u16]) -> Value {
 
 /// What is said of a change to a Service.
 fn said(view: &View, operation: Operation, object: Value) -> Vec<String> {
-    let attributes = Attributes {
-        operation,
-        group: CORE,
-        version: "v1",
-        kind: "Service",
-        resource: "services",
-        subresource: "",
-        namespace: "telemetry",
-        name: "otel",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(CORE, "Service", "telemetry", "otel");
+    let attributes = Attributes::of(operation, &key, "v1");
     let subject = Subject::of(attributes, object, service("1", &[4317, 8888]));
     let (lens, parameters) = (Lens::new(view), RuleSpec::InUse(InUse::default()));
     let judge = Judge { subject: &subject, lens: &lens, parameters: &parameters, now: Timestamp::UNIX_EPOCH };

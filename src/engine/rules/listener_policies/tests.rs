@@ -19,18 +19,8 @@ fn no_look_up_is_noted_for_a_suggestion() {
             "default": { "httpSettings": { "accessLog": [{ "fileSink": { "path": "/dev/stdout", "stringFormat": "x" } }] } },
         },
     });
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: KGATEWAY,
-        version: "v1alpha1",
-        kind: "ListenerPolicy",
-        resource: "listenerpolicies",
-        subresource: "",
-        namespace: "gw",
-        name: "logs",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(KGATEWAY, "ListenerPolicy", "gw", "logs");
+    let attributes = Attributes::of(Operation::Create, &key, "v1alpha1");
     let subject = Subject::of(attributes, object, Value::Null);
     let lens = Lens::new(&view);
     let parameters = RuleSpec::ListenerPolicies(NoParameters {});

@@ -25,18 +25,8 @@ fn unknown(view: &View) -> Vec<Option<String>> {
     let collector = json!({ "backendRef": { "name": "otel", "namespace": "telemetry", "port": 4317 } });
     let log = json!({ "openTelemetry": { "grpcService": collector } });
     let object = json!({ "spec": { "default": { "httpSettings": { "accessLog": [log] } } } });
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: KGATEWAY,
-        version: "v1alpha1",
-        kind: "ListenerPolicy",
-        resource: "listenerpolicies",
-        subresource: "",
-        namespace: "gw",
-        name: "logs",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(KGATEWAY, "ListenerPolicy", "gw", "logs");
+    let attributes = Attributes::of(Operation::Create, &key, "v1alpha1");
     let subject = Subject::of(attributes, object, Value::Null);
     let (lens, parameters) = (Lens::new(view), RuleSpec::ReferenceGrants(NoParameters::default()));
     let judge = Judge { subject: &subject, lens: &lens, parameters: &parameters, now: Timestamp::UNIX_EPOCH };

@@ -13,20 +13,8 @@ const ALL: [(&str, &str); 3] =
     [("prometheus.io/path", "/metrics"), ("prometheus.io/port", "PORT"), ("prometheus.io/scrape", "true")];
 
 fn run_on(kind: &str, object: Value, view: &View) -> Vec<Finding> {
-    let (group, version) = if kind == "Pod" { ("", "v1") } else { ("apps", "v1") };
-    let resource = format!("{}s", kind.to_lowercase());
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group,
-        version,
-        kind,
-        resource: &resource,
-        subresource: "",
-        namespace: "shop",
-        name: "",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(if kind == "Pod" { "" } else { "apps" }, kind, "shop", "");
+    let attributes = Attributes::of(Operation::Create, &key, "v1");
     let subject = Subject::of(attributes, object, Value::Null);
     let lens = Lens::new(view);
     let parameters = RuleSpec::ScrapeAnnotations(NoParameters {});

@@ -11,18 +11,8 @@ use crate::engine::{
 };
 
 fn judge_in(kind: TelemetryKind, object: Value, view: &View) -> Vec<Finding> {
-    let attributes = Attributes {
-        operation: Operation::Create,
-        group: kind.group(),
-        version: "v1alpha1",
-        kind: kind.name(),
-        resource: "",
-        subresource: "",
-        namespace: "shop",
-        name: "x",
-        user: "",
-        dry_run: false,
-    };
+    let key = ObjectKey::new(kind.group(), kind.name(), "shop", "x");
+    let attributes = Attributes::of(Operation::Create, &key, "v1alpha1");
     let subject = Subject::of(attributes, object, Value::Null);
     let lens = Lens::new(view);
     let parameters = RuleSpec::UnknownFields(NoParameters {});
