@@ -54,6 +54,7 @@ mod tests {
     use super::*;
     use crate::{
         health::Condition,
+        tls::Standing,
         webhook::{
             Door, Mode,
             metrics::{Metrics, Outcome, Shed},
@@ -97,7 +98,14 @@ mod tests {
         let webhook = Metrics::register(&mut registry);
         webhook.answered(Door::Validate(Mode::Fail), Outcome::Denied, Duration::from_micros(70));
         webhook.shed(Shed::Busy);
-        webhook.certificate_expires(jiff::Timestamp::from_second(1_900_000_000).unwrap());
+        let end = jiff::Timestamp::from_second(1_900_000_000).unwrap();
+        webhook.certificate(&Standing {
+            not_after: Some(end),
+            bundle: None,
+            authorities: vec![("signing", end)],
+            condition: Condition::Ready,
+            refused: Some("name"),
+        });
         let router = router(Health::new([]), Draining::default(), Arc::new(registry));
         let (status, text) = ask(&router, "/metrics").await;
         assert_eq!(status, StatusCode::OK);
@@ -107,6 +115,8 @@ mod tests {
             r#"portcullis_webhook_shed_total{reason="busy"} 1"#,
             r#"portcullis_webhook_shed_total{reason="panic"} 0"#,
             "portcullis_webhook_certificate_expiry_seconds 1900000000",
+            r#"portcullis_webhook_ca_expiry_seconds{ca="signing"} 1900000000"#,
+            r#"portcullis_webhook_certificates_refused_total{reason="name"} 1"#,
             "portcullis_webhook_requests_in_flight 0",
         ] {
             assert!(text.lines().any(|printed| printed == line), "{line} in\n{text}");

@@ -1,6 +1,8 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `certs`, `completions`.
 
 pub mod args;
+#[cfg(feature = "server")]
+pub mod certs;
 pub mod check;
 pub mod explain;
 pub mod fix;
@@ -34,6 +36,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
         }
         #[cfg(feature = "server")]
         Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
+        #[cfg(feature = "server")]
+        Command::Certs(args) => certs::run(&args.command, now(), &mut output::stdout()),
         Command::Completions { shell } => complete(shell, &mut output::stdout()),
     }
 }

@@ -2,8 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: signals, files and the clock")]
 
+mod certificate;
 mod folder;
-mod live;
+pub(crate) mod live;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,11 +17,12 @@ use crate::{
     cli::args::ServeArgs,
     engine::snapshot::Snapshot,
     health::{Condition, Health},
+    tls::Resolver,
     webhook::{
         self, Webhook,
         accept::{self, Draining},
         admit,
-        certs::{self, CertSource},
+        certs::{self, callers::Callers},
         metrics::Metrics,
         selfcall,
         shed::{Bounds, Gate},
@@ -62,22 +64,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     };
     let handle = live.as_ref().map(|live| live.handle.clone());
 
-    let source = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => CertSource::Files { cert: cert.clone(), key: key.clone() },
-        _ => CertSource::SelfSigned { names: args.tls_name.clone() },
-    };
-    let opened = source.open().await.context("the serving certificate")?;
-    match (&opened.ca, &args.ca_out) {
-        (Some(ca), Some(path)) => {
-            std::fs::write(path, ca).with_context(|| format!("cannot write the CA to {}", path.display()))?;
-        }
-        (None, Some(_)) => tracing::warn!("`--ca-out` is for the self-signed certificate alone; nothing was written"),
-        _ => {}
-    }
-    let resolver = Arc::clone(&opened.resolver);
-    metrics.certificate_expires(resolver.current().not_after);
-    health.set("certificate", Condition::Ready);
-    tokio::spawn(follow_certificate(opened, Arc::clone(&metrics), health.clone()));
+    let certificate = certificate::open(args, live.as_mut(), None, &health, &metrics).await?;
 
     let gate = Gate::new(Bounds::default());
     let webhook =
@@ -88,9 +75,10 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     tracing::info!(%address, "answering reviews");
     let admin_router = admin::router(health.clone(), draining.clone(), Arc::new(registry));
     tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
-    tokio::spawn(call_ourselves(address, Arc::clone(&resolver), health.clone()));
+    let (resolver, callers) = (Arc::clone(&certificate.resolver), certificate.callers.clone());
+    tokio::spawn(call_ourselves(address, resolver, callers, health.clone()));
 
-    let tls = certs::server_config(resolver)?;
+    let tls = certs::server_config_for(certificate.resolver, certificate.callers)?;
     let settings = accept::Settings { drain: Duration::from_secs(args.drain), ..accept::Settings::default() };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -119,26 +107,17 @@ async fn one_ended(live: Option<&mut live::Live>) {
 }
 
 /// Ready when a TLS call to ourselves was answered; until then it is tried again.
-async fn call_ourselves(address: std::net::SocketAddr, resolver: Arc<certs::Resolver>, health: Health) {
+async fn call_ourselves(
+    address: std::net::SocketAddr,
+    resolver: Arc<Resolver>,
+    callers: Option<Arc<Callers>>,
+    health: Health,
+) {
     loop {
-        match selfcall::call(address, &resolver).await {
+        match selfcall::call(address, &resolver, callers.as_deref()).await {
             Ok(()) => return health.set("listener", Condition::Ready),
             Err(why) => health.set("listener", Condition::Waiting(format!("a TLS call to ourselves failed: {why}"))),
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-}
-
-async fn follow_certificate(opened: certs::Opened, metrics: Arc<Metrics>, health: Health) {
-    opened
-        .follow(certs::POLL, |standing| {
-            metrics.certificate_expires(standing.not_after);
-            let condition = match (standing.expired, standing.problem) {
-                (true, _) => Condition::Waiting("the serving certificate has expired".to_owned()),
-                (false, Some(problem)) => Condition::Degraded(problem),
-                (false, None) => Condition::Ready,
-            };
-            health.set("certificate", condition);
-        })
-        .await;
 }

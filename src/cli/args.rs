@@ -1,6 +1,8 @@
 //! What can be said on the command line. One setting, one place: flag, else `PORTCULLIS_*`, else default.
 
 mod help;
+#[cfg(feature = "server")]
+pub mod tls;
 
 #[cfg(feature = "server")]
 use std::net::SocketAddr;
@@ -41,6 +43,9 @@ pub enum Command {
     /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
     #[cfg(feature = "server")]
     Crds,
+    /// Show the certificates of a Portcullis that runs, or of files; or make some.
+    #[cfg(feature = "server")]
+    Certs(tls::CertsArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -147,18 +152,8 @@ pub struct ServeArgs {
     /// Where `/livez`, `/readyz` and `/metrics` are answered, over plain HTTP.
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_ADMIN", default_value = "127.0.0.1:8080")]
     pub admin: SocketAddr,
-    /// Certificate chain in PEM; re-read when it changes. Without one, a self-signed pair is made at start.
-    #[arg(long, value_name = "FILE", env = "PORTCULLIS_TLS_CERT", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key in PEM.
-    #[arg(long, value_name = "FILE", env = "PORTCULLIS_TLS_KEY", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
-    /// A name in the self-signed certificate beside `localhost`; repeatable.
-    #[arg(long, value_name = "NAME", env = "PORTCULLIS_TLS_NAME", value_delimiter = ',')]
-    pub tls_name: Vec<String>,
-    /// Where the CA of the self-signed certificate is written.
-    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CA_OUT")]
-    pub ca_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub tls: tls::TlsArgs,
     /// How long open and new connections are still answered after SIGTERM, in seconds.
     #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN", default_value_t = 10)]
     pub drain: u64,

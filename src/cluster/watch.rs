@@ -59,7 +59,7 @@ pub enum News {
 
 /// Pauses between attempts at a watch: [`PAUSE`], doubled up to [`LONGEST`].
 #[derive(Debug, Default)]
-struct Pauses {
+pub(crate) struct Pauses {
     last: Option<Duration>,
 }
 

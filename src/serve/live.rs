@@ -1,6 +1,6 @@
 //! A live cluster: the index, the handle for the webhook, and the controller that one of the replicas is.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -34,6 +34,9 @@ const LETTING_GO: Duration = Duration::from_secs(2);
 /// What runs beside the webhook while there is a cluster.
 pub(super) struct Live {
     pub(super) handle: Handle,
+    pub(super) api: Api,
+    /// Whether this process leads.
+    pub(super) leads: watch::Receiver<bool>,
     /// Tells the holder of the Lease to let go.
     stop: oneshot::Sender<()>,
     lease: JoinHandle<()>,
@@ -54,7 +57,7 @@ pub(super) async fn serve(
     registry: &mut Registry,
 ) -> anyhow::Result<Live> {
     let given = args.judging.given(false).map_err(anyhow::Error::msg)?;
-    let config = config(args).await?;
+    let config = config(args.kubeconfig.as_deref()).await?;
     tracing::info!(api_server = %config.cluster_url, "in a cluster");
     let api = Api::new(Client::try_from(config).context("a client for the API server")?);
     let metrics = Metrics::register(registry);
@@ -87,11 +90,12 @@ pub(super) async fn serve(
         settings.clone(),
         Arc::clone(&metrics),
     ));
-    tasks.spawn(status::run(api.clone(), current, standings, leader, settings));
+    tasks.spawn(status::run(api.clone(), current, standings, leader.clone(), settings));
     let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
     let (stop, stopped) = oneshot::channel::<()>();
     let lease = tokio::spawn(lease.hold(async { drop(stopped.await) }, leads));
-    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics), stop, lease, tasks: Tasks(tasks) })
+    let handle = Handle::new(api.clone(), tokio::runtime::Handle::current(), metrics);
+    Ok(Live { handle, api, leads: leader, stop, lease, tasks: Tasks(tasks) })
 }
 
 /// Processes in containers all have the same number.
@@ -100,8 +104,12 @@ fn some_identity() -> String {
     format!("portcullis-{random:016x}")
 }
 
-async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
-    let mut config = match &args.kubeconfig {
+/// How to reach the cluster.
+///
+/// # Errors
+/// It is not known where the API server is, or how to speak to it.
+pub(crate) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
+    let mut config = match kubeconfig {
         Some(file) => {
             let kubeconfig =
                 Kubeconfig::read_from(file).with_context(|| format!("the kubeconfig {}", file.display()))?;
@@ -118,6 +126,10 @@ async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
 // === impl Tasks ===
 
 impl Tasks {
+    pub(super) fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
     /// Waits until one of them has ended, which none ever should: a view that nobody writes any more looks as good as new.
     pub(super) async fn one_ended(&mut self) {
         let ended = self.0.join_next().await;

@@ -32,6 +32,7 @@ use hyper_util::{
         graceful::{GracefulShutdown, Watcher},
     },
 };
+use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
@@ -39,7 +40,7 @@ use tokio::{
     task::JoinSet,
     time,
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::metrics::{Metrics, Shed};
@@ -180,7 +181,7 @@ impl Server {
         let shaken = time::timeout(self.settings.handshake, self.tls.accept(stream)).await;
         let stream = shaken.map_err(|_| Shed::HandshakeLate)?.map_err(|error| {
             tracing::debug!(%error, "TLS handshake failed");
-            Shed::Handshake
+            if is_of_the_caller(&error) { Shed::Caller } else { Shed::Handshake }
         })?;
         let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &self.http2 } else { &self.http1 };
         let asked = AtomicBool::new(false);
@@ -214,6 +215,12 @@ impl Server {
         }
         Ok(response)
     }
+}
+
+/// Whether the handshake failed because of the certificate that a caller showed, or did not.
+fn is_of_the_caller(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)))
 }
 
 /// A permit first: what cannot be served is left to the backlog, and a handshake is work already.

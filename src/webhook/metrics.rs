@@ -9,6 +9,7 @@ use prometheus_client::{
 };
 
 use super::{Door, wire::Tally};
+use crate::tls::Standing;
 
 /// The webhook's part of `/metrics`.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Metrics {
     in_flight: Gauge,
     connections: Gauge,
     certificate: Gauge,
+    authorities: Family<AuthorityLabels, Gauge>,
+    certificates_refused: Family<ShedLabels, Counter>,
 }
 
 /// How a request ended.
@@ -46,6 +49,8 @@ pub enum Shed {
     /// The TLS handshake failed: most often a caller that does not trust the certificate, or a probe that is no TLS.
     Handshake,
     HandshakeLate,
+    /// A caller without a certificate that `--tls-client-ca` and `--tls-client-name` ask for.
+    Caller,
     /// Connected, and asked nothing.
     Silent,
     /// The connection broke.
@@ -79,6 +84,11 @@ struct DoorLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuthorityLabels {
+    ca: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ShedLabels {
     reason: &'static str,
 }
@@ -102,6 +112,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             certificate: Gauge::default(),
+            authorities: Family::default(),
+            certificates_refused: Family::default(),
         };
         registry.register("webhook_requests", "Reviews by door and outcome", metrics.requests.clone());
         registry.register(
@@ -116,6 +128,10 @@ impl Metrics {
         registry.register("webhook_connections", "Open connections", metrics.connections.clone());
         let help = "When the serving certificate expires, in seconds since 1970";
         registry.register("webhook_certificate_expiry_seconds", help, metrics.certificate.clone());
+        let help = "When the CAs expire that callers are told to believe, in seconds since 1970: the one that signs, and the first of the others; nothing where that is not ours to say";
+        registry.register("webhook_ca_expiry_seconds", help, metrics.authorities.clone());
+        let help = "Certificates that were not taken over, by reason; what served before went on serving";
+        registry.register("webhook_certificates_refused", help, metrics.certificates_refused.clone());
         for reason in Shed::ALL {
             drop(metrics.shed.get_or_create_owned(&ShedLabels { reason: reason.name() }));
         }
@@ -140,8 +156,19 @@ impl Metrics {
         self.shed.get_or_create(&ShedLabels { reason: reason.name() }).inc();
     }
 
-    pub fn certificate_expires(&self, at: jiff::Timestamp) {
-        self.certificate.set(at.as_second());
+    /// How the certificate stands that is served, and what callers are to believe.
+    pub fn certificate(&self, standing: &Standing) {
+        self.certificate.set(standing.not_after.map_or(0, jiff::Timestamp::as_second));
+        for ca in ["signing", "other"] {
+            let labels = AuthorityLabels { ca };
+            match standing.authorities.iter().find(|(name, _)| *name == ca) {
+                Some((_, at)) => drop(self.authorities.get_or_create(&labels).set(at.as_second())),
+                None => drop(self.authorities.remove(&labels)),
+            }
+        }
+        if let Some(reason) = standing.refused {
+            self.certificates_refused.get_or_create(&ShedLabels { reason }).inc();
+        }
     }
 
     pub(super) fn enter(&self) -> Counted {
@@ -170,12 +197,13 @@ impl Outcome {
 // === impl Shed ===
 
 impl Shed {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Busy,
         Self::Late,
         Self::Panic,
         Self::Handshake,
         Self::HandshakeLate,
+        Self::Caller,
         Self::Silent,
         Self::Connection,
         Self::Accept,
@@ -189,6 +217,7 @@ impl Shed {
             Self::Panic => "panic",
             Self::Handshake => "handshake",
             Self::HandshakeLate => "handshake-late",
+            Self::Caller => "caller",
             Self::Silent => "silent",
             Self::Connection => "connection",
             Self::Accept => "accept",

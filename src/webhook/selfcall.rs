@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::webhook::certs::Resolver;
+use crate::{tls::Resolver, webhook::certs::callers::Callers};
 
 /// How long an answer of our own may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Which step did not work, in words for `/readyz`.
-pub async fn call(address: SocketAddr, resolver: &Resolver) -> Result<(), String> {
+pub async fn call(address: SocketAddr, resolver: &Resolver, callers: Option<&Callers>) -> Result<(), String> {
+    let certificate = resolver.current().and_then(|pair| pair.end_entity()).ok_or("there is no certificate yet")?;
     let address = match address {
         // Listening everywhere includes here.
         any if any.ip().is_unspecified() && any.is_ipv4() => SocketAddr::from(([127, 0, 0, 1], any.port())),
@@ -35,7 +36,7 @@ pub async fn call(address: SocketAddr, resolver: &Resolver) -> Result<(), String
     let work = async {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("connecting: {error}"))?;
         let name = ServerName::try_from("localhost").map_err(|error| error.to_string())?;
-        let connector = TlsConnector::from(Arc::new(client(resolver).map_err(|error| error.to_string())?));
+        let connector = TlsConnector::from(Arc::new(client(certificate, callers).map_err(|error| error.to_string())?));
         let mut stream = connector.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
         let request = "POST /validate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).await.map_err(|error| format!("asking: {error}"))?;
@@ -49,17 +50,21 @@ pub async fn call(address: SocketAddr, resolver: &Resolver) -> Result<(), String
     time::timeout(PATIENCE, work).await.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?
 }
 
-fn client(resolver: &Resolver) -> Result<ClientConfig, Error> {
+fn client(certificate: CertificateDer<'static>, callers: Option<&Callers>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let ours = Arc::new(Ours { certificate: resolver.current().end_entity(), provider: Arc::clone(&provider) });
+    let ours = Arc::new(Ours { certificate, provider: Arc::clone(&provider) });
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(ours).with_no_client_auth())
+    let builder = builder.dangerous().with_custom_certificate_verifier(ours);
+    match callers.map(Callers::ourselves) {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key),
+        None => Ok(builder.with_no_client_auth()),
+    }
 }
 
 /// Trusts the one certificate that is served here, whoever signed it.
 #[derive(Debug)]
 struct Ours {
-    certificate: Option<CertificateDer<'static>>,
+    certificate: CertificateDer<'static>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -72,7 +77,7 @@ impl ServerCertVerifier for Ours {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.certificate.as_ref().is_some_and(|ours| ours == end_entity) {
+        if self.certificate == *end_entity {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(Error::General("another certificate is served than the one that should be".to_owned()))

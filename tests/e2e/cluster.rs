@@ -26,10 +26,18 @@ pub(crate) fn serve(sandbox: &Sandbox<'_>) -> Portcullis {
 
 #[track_caller]
 pub(crate) fn serve_with(sandbox: &Sandbox<'_>, args: &[&str]) -> Portcullis {
+    let portcullis = start_with(sandbox, args);
+    portcullis.wait_until_ready();
+    portcullis
+}
+
+/// The same, without waiting until it is ready.
+#[track_caller]
+pub(crate) fn start_with(sandbox: &Sandbox<'_>, args: &[&str]) -> Portcullis {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| install(&sandbox.kubectl()));
     let kubeconfig = sandbox.plane().kubeconfig(USER, None).display().to_string();
-    Portcullis::serve(&[&["--kubeconfig", &kubeconfig], args].concat())
+    Portcullis::start(&[&["--kubeconfig", &kubeconfig], args].concat())
 }
 
 /// The same, asked about the namespaces of this test by what the default policies ask for.

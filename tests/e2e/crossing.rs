@@ -148,7 +148,7 @@ pub(crate) fn until_leads(portcullis: &Portcullis) {
     wait_until("it to lead", || if leads(portcullis) { Ok(()) } else { Err(portcullis.log()) });
 }
 
-fn metric(portcullis: &Portcullis, name: &str) -> Option<u64> {
+pub(crate) fn metric(portcullis: &Portcullis, name: &str) -> Option<u64> {
     let metrics = portcullis.get("/metrics").ok()?;
     metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

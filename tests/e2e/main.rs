@@ -13,6 +13,7 @@
 )]
 
 mod basics;
+mod certificates;
 mod cluster;
 mod control_plane;
 mod crds;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         grants::CASES,
         keeping::CASES,
         leaders::CASES,
+        certificates::CASES,
         policies::CASES,
         reports::CASES,
     ]

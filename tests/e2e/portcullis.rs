@@ -34,6 +34,14 @@ impl Portcullis {
     /// `portcullis serve` with these arguments; where it listens is ours to say.
     #[track_caller]
     pub(crate) fn serve(args: &[&str]) -> Self {
+        let portcullis = Self::start(args);
+        portcullis.wait_until_ready();
+        portcullis
+    }
+
+    /// The same, without waiting until it is ready.
+    #[track_caller]
+    pub(crate) fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let admin = free_address();
         let mut command = processes::command(Path::new(env!("CARGO_BIN_EXE_portcullis")));
@@ -56,9 +64,7 @@ impl Portcullis {
             let address = lines.find_map(|line| line["fields"]["address"].as_str()?.parse().ok());
             address.ok_or_else(|| "it does not say where".to_owned())
         });
-        let portcullis = Self { process, folder, world: None, address, admin };
-        portcullis.wait_until_ready();
-        portcullis
+        Self { process, folder, world: None, address, admin }
     }
 
     /// `portcullis serve --manifests` with these manifests for a cluster, and more arguments.

@@ -12,11 +12,13 @@ use std::{
 
 use portcullis::{
     admin,
+    tls::{Resolver, made},
     webhook::{
         self, Judge, Webhook,
         accept::{self, Draining, Settings},
-        certs::{CertSource, Resolver, self_signed, server_config},
+        certs::{CertSource, callers::Callers, self_signed, server_config_for},
         metrics::Metrics,
+        selfcall,
         shed::{Bounds, Gate},
         wire::Answer,
     },
@@ -25,7 +27,7 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -62,6 +64,11 @@ pub(crate) struct Client(TlsStream<TcpStream>);
 
 impl Server {
     async fn start(settings: Settings, bounds: Bounds) -> Self {
+        Self::start_for(settings, bounds, None).await
+    }
+
+    /// One that only these callers may call.
+    async fn start_for(settings: Settings, bounds: Bounds, callers: Option<Arc<Callers>>) -> Self {
         let opened = CertSource::SelfSigned { names: vec!["one.test".into()] }.open().await.unwrap();
         let mut registry = admin::registry();
         let metrics = Metrics::register(&mut registry);
@@ -71,7 +78,7 @@ impl Server {
         let router = webhook::router(Arc::new(Webhook::new(judge, Gate::new(bounds), Arc::clone(&metrics))));
         let listener = accept::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
-        let tls = server_config(Arc::clone(&opened.resolver)).unwrap();
+        let tls = server_config_for(Arc::clone(&opened.resolver), callers).unwrap();
         let (stop, stopped) = oneshot::channel();
         let draining = Draining::default();
         let shutdown = async {
@@ -137,11 +144,31 @@ impl Client {
         name: &str,
         protocols: &[&[u8]],
     ) -> std::io::Result<Self> {
+        Self::showing(None, versions, address, ca, name, protocols).await
+    }
+
+    /// With a certificate of the caller's.
+    async fn showing(
+        shown: Option<&made::Made>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        address: SocketAddr,
+        ca: &str,
+        name: &str,
+        protocols: &[&[u8]],
+    ) -> std::io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_protocol_versions(versions).unwrap();
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        let builder = builder.with_root_certificates(roots);
+        let mut config = match shown {
+            Some(shown) => {
+                let chain = vec![CertificateDer::from_pem_slice(shown.cert.as_bytes()).unwrap()];
+                let key = PrivateKeyDer::from_pem_slice(shown.key.as_bytes()).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
@@ -155,6 +182,16 @@ impl Client {
             r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u-1",{kind},"operation":"CREATE","object":{{"a":"{object}"}}}}}}"#
         );
         self.send_body("/validate?timeout=10s", &body).await;
+    }
+
+    /// A review on a connection that may be closed already.
+    async fn send_quietly(&mut self) -> std::io::Result<()> {
+        let kind = r#""kind":{"version":"v1","kind":"ConfigMap"},"resource":{"version":"v1","resource":"configmaps"}"#;
+        let body = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u-1",{kind},"operation":"CREATE","object":{{}}}}}}"#
+        );
+        let head = "POST /validate HTTP/1.1\r\nhost: one.test\r\ncontent-type: application/json\r\ncontent-length";
+        self.0.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).await
     }
 
     async fn send_body(&mut self, path: &str, body: &str) {
@@ -383,4 +420,53 @@ async fn overload_is_turned_away() {
     server.let_go.send(()).unwrap();
     assert!(slow.receive().await.is_allowed());
     assert!(server.connect().await.ask("x").await.is_allowed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_certificate_no_handshake_succeeds() {
+    let resolver = Arc::new(Resolver::default());
+    let why = selfcall::call((Ipv4Addr::LOCALHOST, 1).into(), &resolver, None).await.unwrap_err();
+    assert_eq!(why, "there is no certificate yet");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_callers_with_the_right_certificate_are_answered() {
+    let now = jiff::Timestamp::now();
+    let (ca, other) = (made::ca("callers", now, made::days(1)).unwrap(), made::ca("others", now, made::days(1)).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("callers.crt");
+    std::fs::write(&file, &ca.cert).unwrap();
+    let callers = Callers::open(file.clone(), vec!["kube-apiserver".to_owned()], now).await.unwrap();
+    let server = Server::start_for(settings(), Bounds::default(), Some(Arc::clone(&callers))).await;
+    let by = |ca: &made::Made, name: &str| made::client(ca, name, now, made::days(1)).unwrap();
+    let ask = async |shown: Option<made::Made>, versions: &[&'static rustls::SupportedProtocolVersion]| {
+        let opened =
+            Client::showing(shown.as_ref(), versions, server.address, &server.ca, "one.test", &[b"http/1.1"]).await;
+        // In TLS 1.3 a client is through before it hears that it was refused.
+        let mut client = opened.ok()?;
+        client.send_quietly().await.ok()?;
+        timeout(PATIENCE, client.read()).await.expect("no answer").ok()
+    };
+    let mut refused = 0;
+    for versions in [[&rustls::version::TLS12], [&rustls::version::TLS13]] {
+        assert!(ask(Some(by(&ca, "kube-apiserver")), &versions).await.unwrap().is_allowed());
+        for shown in [None, Some(by(&ca, "somebody")), Some(by(&other, "kube-apiserver"))] {
+            assert!(ask(shown, &versions).await.is_none());
+            refused += 1;
+            server.wait_for("caller", refused).await;
+        }
+    }
+    // We call ourselves the same way.
+    selfcall::call(server.address, &server.resolver, Some(&callers)).await.unwrap();
+    selfcall::call(server.address, &server.resolver, None).await.unwrap_err();
+
+    // Another CA is taken over, and garbage is not.
+    tokio::spawn(Arc::clone(&callers).follow(Duration::from_millis(10), |_| {}));
+    std::fs::write(&file, "garbage").unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(ask(Some(by(&ca, "kube-apiserver")), rustls::DEFAULT_VERSIONS).await.unwrap().is_allowed());
+    std::fs::write(&file, &other.cert).unwrap();
+    let taken = async { while ask(Some(by(&other, "kube-apiserver")), rustls::DEFAULT_VERSIONS).await.is_none() {} };
+    timeout(PATIENCE, taken).await.unwrap();
+    assert!(ask(Some(by(&ca, "kube-apiserver")), rustls::DEFAULT_VERSIONS).await.is_none());
 }

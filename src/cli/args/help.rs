@@ -67,3 +67,17 @@ Exit codes:
   0  stopped by SIGTERM or SIGINT, after draining
   2  an argument makes no sense
   3  it could not start: a file, a port or a certificate is not as it should be";
+
+#[cfg(feature = "server")]
+pub(super) const CERTS: &str = "\
+Examples:
+  portcullis certs show                             what is in the cluster that `kubectl` speaks to
+  portcullis certs show --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
+  portcullis certs make --out tls/ --name portcullis.portcullis-system.svc
+  kubectl create secret tls portcullis-tls -n portcullis-system --cert tls/tls.crt --key tls/tls.key
+
+Exit codes:
+  0  done; nothing is wrong with what is shown
+  1  something is: it has expired, is for other names, or does not fit
+  2  some file cannot be read, exists already, or an argument makes no sense
+  3  portcullis itself failed, as where the API server does not answer";

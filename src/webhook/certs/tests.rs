@@ -1,5 +1,8 @@
 use std::fs;
 
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::CertificateDer;
+
 use super::*;
 
 fn pem(names: &[&str], from: (i32, u8, u8), to: (i32, u8, u8)) -> (Vec<u8>, Vec<u8>) {
@@ -51,7 +54,7 @@ async fn makes_its_own_for_the_names_given() {
     let source = CertSource::SelfSigned { names: vec!["portcullis.guard.svc".into()] };
     let opened = source.open().await.unwrap();
     assert!(opened.ca.unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
-    let pair = opened.resolver.current();
+    let pair = opened.resolver.current().unwrap();
     assert!(pair.not_before < Timestamp::now() && pair.not_after > Timestamp::now());
     let bad = CertSource::SelfSigned { names: vec!["ü.test".into()] };
     assert!(bad.open().await.unwrap_err().to_string().starts_with("cannot make a certificate"));
@@ -68,6 +71,22 @@ fn mount(dir: &Path, version: &str, pair: &(Vec<u8>, Vec<u8>)) {
     fs::rename(&link, dir.join("..data")).unwrap();
 }
 
+/// The certificate that is served.
+fn served(resolver: &Resolver) -> CertificateDer<'static> {
+    resolver.current().unwrap().end_entity().unwrap()
+}
+
+fn why(looked: Result<Option<Option<String>>, Refused>) -> String {
+    match looked {
+        Err(Refused::Because(error)) => format!("{} ({})", error, error.reason()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_as_before(looked: Result<Option<Option<String>>, Refused>) -> bool {
+    matches!(looked, Err(Refused::Again))
+}
+
 #[tokio::test]
 async fn follows_the_files_and_keeps_what_it_has_until_they_are_right() {
     let dir = tempfile::tempdir().unwrap();
@@ -75,38 +94,95 @@ async fn follows_the_files_and_keeps_what_it_has_until_they_are_right() {
     for name in ["tls.crt", "tls.key"] {
         std::os::unix::fs::symlink(format!("..data/{name}"), dir.path().join(name)).unwrap();
     }
-    let source = CertSource::Files { cert: dir.path().join("tls.crt"), key: dir.path().join("tls.key") };
-    let Opened { resolver, files, .. } = source.open().await.unwrap();
-    let mut files = files.unwrap();
-    let first = resolver.current().key.cert.clone();
-    assert_eq!(files.look(&resolver).await, Ok(()));
+    let source = CertSource::Files(files(dir.path(), &[]));
+    let Opened { resolver, followed, .. } = source.open().await.unwrap();
+    let mut followed = followed.unwrap();
+    let first = served(&resolver);
+    assert!(matches!(followed.look(&resolver).await, Ok(None)));
 
     let (cert, _) = lasting_pem("two.test");
     let (_, key) = lasting_pem("three.test");
     mount(dir.path(), "..2", &(cert, key));
-    let problem = files.look(&resolver).await.unwrap_err().unwrap();
+    let problem = why(followed.look(&resolver).await);
     assert!(problem.contains("tls.crt`") && problem.contains("not that of the first"), "{problem}");
-    assert_eq!(files.look(&resolver).await, Err(None));
-    assert_eq!(resolver.current().key.cert, first);
+    assert!(problem.ends_with("(mismatch)"), "{problem}");
+    assert!(is_as_before(followed.look(&resolver).await));
+    assert_eq!(served(&resolver), first);
 
     fs::remove_file(dir.path().join("..data")).unwrap();
-    assert!(files.look(&resolver).await.unwrap_err().unwrap().starts_with("cannot read `"));
-    assert_eq!(files.look(&resolver).await, Err(None));
-    assert_eq!(resolver.current().key.cert, first);
+    assert!(why(followed.look(&resolver).await).starts_with("cannot read `"));
+    assert!(is_as_before(followed.look(&resolver).await));
+    assert_eq!(served(&resolver), first);
 
     mount(dir.path(), "..3", &lasting_pem("four.test"));
-    assert_eq!(files.look(&resolver).await, Ok(()));
-    assert_ne!(resolver.current().key.cert, first);
-    assert_eq!(files.look(&resolver).await, Ok(()));
+    assert!(matches!(followed.look(&resolver).await, Ok(Some(None))));
+    assert_ne!(served(&resolver), first);
+    assert!(matches!(followed.look(&resolver).await, Ok(None)));
 
     fs::write(dir.path().join("tls.key"), &lasting_pem("four.test").1).unwrap();
-    assert!(files.look(&resolver).await.unwrap_err().is_some());
-    assert_eq!(files.look(&resolver).await, Err(None), "the certificate is the one served, its key is not");
+    assert!(why(followed.look(&resolver).await).ends_with("(mismatch)"));
+    assert!(is_as_before(followed.look(&resolver).await), "the certificate is the one served, its key is not");
+}
+
+fn files(dir: &Path, names: &[&str]) -> Files {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Files { cert: dir.join("tls.crt"), key: dir.join("tls.key"), ca: None, names }
 }
 
 #[tokio::test]
 async fn begins_with_nothing_but_a_good_pair() {
     let dir = tempfile::tempdir().unwrap();
-    let source = CertSource::Files { cert: dir.path().join("tls.crt"), key: dir.path().join("tls.key") };
+    let source = CertSource::Files(files(dir.path(), &[]));
     assert!(source.open().await.unwrap_err().to_string().starts_with("cannot read `"));
+}
+
+/// Writes `ca.crt`, `tls.crt` and `tls.key`.
+fn write(dir: &Path, ca: &made::Made, leaf: &made::Made) {
+    for (name, text) in [("ca.crt", &ca.cert), ("tls.crt", &leaf.cert), ("tls.key", &leaf.key)] {
+        fs::write(dir.join(name), text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn takes_none_that_callers_would_not_believe() {
+    let now = Timestamp::now();
+    let dir = tempfile::tempdir().unwrap();
+    let name = "portcullis.guard.svc".to_owned();
+    let ca = made::ca("one", now, made::days(2)).unwrap();
+    let leaf = made::leaf(&ca, std::slice::from_ref(&name), now, made::days(1)).unwrap();
+    write(dir.path(), &ca, &leaf);
+    let with_ca = Files { ca: Some(dir.path().join("ca.crt")), ..files(dir.path(), &[&name]) };
+    let elsewhere = Files { names: vec!["portcullis.other.svc".to_owned()], ..with_ca.clone() };
+    let refused = CertSource::Files(elsewhere).open().await.unwrap_err();
+    assert_eq!(refused.reason(), "name");
+    let words = refused.to_string();
+    assert!(
+        words.ends_with("is not for `portcullis.other.svc`, which callers ask for, but for `portcullis.guard.svc`"),
+        "{words}"
+    );
+
+    let opened = CertSource::Files(with_ca).open().await.unwrap();
+    assert_eq!(opened.ca.as_deref(), Some(ca.cert.as_str()));
+    let (resolver, mut followed) = (opened.resolver, opened.followed.unwrap());
+    let first = served(&resolver);
+
+    let other = made::ca("two", now, made::days(2)).unwrap();
+    let by_other = made::leaf(&other, std::slice::from_ref(&name), now, made::days(1)).unwrap();
+    for (ca, leaf, reason) in [
+        (&ca.cert, &by_other, "(ca)"),
+        (&other.cert, &leaf, "(ca)"),
+        (&String::new(), &by_other, "(ca)"),
+        (&ca.cert, &made::leaf(&ca, &["a.test".to_owned()], now, made::days(1)).unwrap(), "(name)"),
+    ] {
+        write(dir.path(), &made::Made { cert: ca.clone(), key: String::new() }, leaf);
+        let problem = why(followed.look(&resolver).await);
+        assert!(problem.ends_with(reason), "{problem}");
+        assert_eq!(served(&resolver), first);
+    }
+    // Both CAs, as in a rotation.
+    let both = made::Made { cert: format!("{}{}", other.cert, ca.cert), key: String::new() };
+    write(dir.path(), &both, &by_other);
+    let bundle = followed.look(&resolver).await.unwrap().unwrap().unwrap();
+    assert_eq!(bundle, both.cert);
+    assert_ne!(served(&resolver), first);
 }

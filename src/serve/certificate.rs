@@ -1,0 +1,141 @@
+//! The serving certificate, wherever it comes from, and who may call.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::{
+    cli::args::ServeArgs,
+    health::{Condition, Health},
+    operate::{
+        authority::Lifetimes,
+        certificates::{self, Surroundings},
+        webhooks::CaBundle,
+    },
+    tls::{Resolver, Standing},
+    webhook::{
+        certs::{self, CertSource, Files, callers::Callers},
+        metrics::Metrics,
+    },
+};
+
+use super::live::Live;
+
+/// What the listener needs, and whoever registers us.
+pub(super) struct Certificate {
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) callers: Option<Arc<Callers>>,
+    /// What callers are to believe.
+    #[expect(dead_code, reason = "read by whoever registers us")]
+    pub(super) bundle: watch::Receiver<CaBundle>,
+}
+
+/// Begins to follow the certificate.
+///
+/// # Errors
+/// Files that cannot be served, or be read.
+pub(super) async fn open(
+    args: &ServeArgs,
+    live: Option<&mut Live>,
+    registered: Option<watch::Receiver<Option<String>>>,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Certificate> {
+    let callers = callers(args, health).await?;
+    let (bundles, bundle) = watch::channel(CaBundle::Foreign);
+    let tell = teller(Arc::clone(metrics), health.clone(), bundles);
+    let resolver = match (&args.tls.tls_secret, live) {
+        (Some(secret), Some(live)) => {
+            let settings = certificates::Settings {
+                namespace: args.member.own_namespace.clone(),
+                secret: secret.clone(),
+                names: names(args, true),
+                lifetimes: lifetimes(args),
+            };
+            let surroundings = Surroundings { leads: live.leads.clone(), registered, health: health.clone() };
+            let resolver = Arc::new(Resolver::default());
+            let run = certificates::run(live.api.clone(), settings, surroundings, Arc::clone(&resolver), tell);
+            live.tasks.add(run);
+            resolver
+        }
+        (_, live) => {
+            let opened = source(args, live.is_some()).open().await.context("the serving certificate")?;
+            write_ca(args.tls.ca_out.as_deref(), opened.ca.as_deref(), args.tls.tls_cert.is_some())?;
+            let resolver = Arc::clone(&opened.resolver);
+            tokio::spawn(opened.follow(certs::POLL, tell));
+            resolver
+        }
+    };
+    Ok(Certificate { resolver, callers, bundle })
+}
+
+/// What every look at the certificate is told to.
+fn teller(metrics: Arc<Metrics>, health: Health, bundles: watch::Sender<CaBundle>) -> impl Fn(Standing) {
+    move |standing| {
+        metrics.certificate(&standing);
+        let bundle = standing.bundle.map_or(CaBundle::Foreign, CaBundle::Ours);
+        bundles.send_if_modified(|known| {
+            let is_new = *known != bundle;
+            *known = bundle;
+            is_new
+        });
+        health.set(certificates::CONDITION, standing.condition);
+    }
+}
+
+fn source(args: &ServeArgs, in_a_cluster: bool) -> CertSource {
+    match (&args.tls.tls_cert, &args.tls.tls_key) {
+        (Some(cert), Some(key)) => CertSource::Files(Files {
+            cert: cert.clone(),
+            key: key.clone(),
+            ca: args.tls.tls_ca.clone(),
+            names: names(args, in_a_cluster),
+        }),
+        _ => CertSource::SelfSigned { names: args.tls.tls_name.clone() },
+    }
+}
+
+/// What callers ask for: in a cluster that is the Service, unless something else was said.
+fn names(args: &ServeArgs, in_a_cluster: bool) -> Vec<String> {
+    if !args.tls.tls_name.is_empty() {
+        return args.tls.tls_name.clone();
+    }
+    let service = format!("{}.{}.svc", args.member.service, args.member.own_namespace);
+    in_a_cluster.then_some(service).into_iter().collect()
+}
+
+fn lifetimes(args: &ServeArgs) -> Lifetimes {
+    let default = Lifetimes::default();
+    Lifetimes {
+        ca: args.tls.tls_ca_lifetime.map_or(default.ca, Duration::from_secs),
+        leaf: args.tls.tls_leaf_lifetime.map_or(default.leaf, Duration::from_secs),
+    }
+}
+
+async fn callers(args: &ServeArgs, health: &Health) -> anyhow::Result<Option<Arc<Callers>>> {
+    let Some(file) = &args.tls.tls_client_ca else { return Ok(None) };
+    let names = args.tls.tls_client_name.clone();
+    let callers = Callers::open(file.clone(), names, Timestamp::now()).await.context("who may call")?;
+    health.set("callers", Condition::Ready);
+    let health = health.clone();
+    let tell = move |problem: Option<String>| {
+        health.set("callers", problem.map_or(Condition::Ready, Condition::Degraded));
+    };
+    tokio::spawn(Arc::clone(&callers).follow(certs::POLL, tell));
+    Ok(Some(callers))
+}
+
+fn write_ca(path: Option<&Path>, ca: Option<&str>, from_files: bool) -> anyhow::Result<()> {
+    match (path, ca) {
+        (Some(_), _) if from_files => {
+            tracing::warn!("`--ca-out` is for the self-signed certificate alone; nothing was written");
+        }
+        (Some(path), Some(ca)) => {
+            std::fs::write(path, ca).with_context(|| format!("cannot write the CA to {}", path.display()))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
