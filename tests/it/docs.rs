@@ -317,6 +317,8 @@ fn every_command_and_flag_exists() {
                 }
                 tried += 1;
                 let help = run([words[0], "--help"]).out;
+                let lists = |word: &&&str| help.lines().any(|line| line.starts_with(&format!("  {word} ")));
+                let help = words.get(1).filter(lists).map(|word| run([words[0], word, "--help"]).out).unwrap_or(help);
                 let flags = words.iter().filter(|word| word.starts_with("--") && word.len() > 2);
                 for flag in flags.map(|flag| flag.split('=').next().unwrap()) {
                     if !help.contains(&format!("{flag} ")) && !help.contains(&format!("{flag}\n")) {
@@ -376,14 +378,16 @@ fn what_is_made_from_the_code_is_up_to_date() {
     assert_made(SECURITY, "limits", &bounds());
 }
 
+/// Resources with the same scope, verbs and reason share a row.
 fn permissions() -> String {
-    let mut rows: BTreeMap<(Scope, Option<Named>, &[&str], &str), Vec<String>> = BTreeMap::new();
-    for Permission { scope, group, resource, named, verbs, without } in permissions::needed(&shipped::policies()) {
-        let dot = if group.is_empty() { "" } else { "." };
-        rows.entry((scope, named, verbs, without)).or_default().push(format!("`{resource}{dot}{group}`"));
+    let mut rows: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
+    for permission in permissions::needed(&shipped::policies()) {
+        let Permission { group, resource, .. } = permission;
+        let name = [resource, group].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        rows.entry(Permission { group: "", resource: "", ..permission }).or_default().push(format!("`{name}`"));
     }
     let mut lines = vec!["| where | what | verbs | without it |".to_owned(), "| --- | --- | --- | --- |".to_owned()];
-    for ((scope, named, verbs, without), resources) in rows {
+    for (Permission { scope, named, verbs, without, .. }, resources) in rows {
         let place = match scope {
             Scope::Cluster => "the cluster",
             Scope::OwnNamespace => "our namespace",
