@@ -383,8 +383,10 @@ fn permissions() -> String {
     let mut rows: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
     for permission in permissions::needed(&shipped::policies()) {
         let Permission { group, resource, .. } = permission;
-        let name = [resource, group].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-        rows.entry(Permission { group: "", resource: "", ..permission }).or_default().push(format!("`{name}`"));
+        let (name, below) = resource.split_at(resource.find('/').unwrap_or(resource.len()));
+        let dot = if group.is_empty() { "" } else { "." };
+        let row = rows.entry(Permission { group: "", resource: "", ..permission }).or_default();
+        row.push(format!("`{name}{dot}{group}{below}`"));
     }
     let mut lines = vec!["| where | what | verbs | without it |".to_owned(), "| --- | --- | --- | --- |".to_owned()];
     for (Permission { scope, named, verbs, without, .. }, resources) in rows {
