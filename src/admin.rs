@@ -1,5 +1,8 @@
 //! Plain HTTP for the kubelet and for Prometheus: `/livez`, `/readyz` and `/metrics`.
 
+#[cfg(test)]
+mod page;
+
 use std::sync::Arc;
 
 use axum::{

@@ -221,6 +221,8 @@ impl Index {
         let names: Vec<_> = self.snapshot.policies.policies().iter().map(|policy| policy.name.as_str()).collect();
         tracing::info!(policies = names.join(","), "policies in force");
         self.metrics.policies(names.len());
+        let wrong = standings.iter().filter(|standing| standing.problem.is_some()).count();
+        self.metrics.policies_not_compiling(wrong);
         self.published.standings.store(Arc::new(standings));
         let needed = watched::by(&self.snapshot.policies);
         let dropped: Vec<_> =

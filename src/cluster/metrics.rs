@@ -16,6 +16,7 @@ pub struct Metrics {
     known: Family<KindLabels, Gauge>,
     published: Gauge,
     policies: Gauge,
+    not_compiling: Gauge,
     confirmed: Family<ResultLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     leader: Gauge,
@@ -70,10 +71,12 @@ impl Metrics {
         let help = "When the view was last published, in seconds since 1970";
         registry.register("view_published_timestamp_seconds", help, metrics.published.clone());
         registry.register("policies_in_force", "GuardPolicies that are in force", metrics.policies.clone());
-        let help = "Denials and grants confirmed by reading again what they rest on, by what that changed; and look-ups that could not be read";
+        let help = "GuardPolicies whose last version does not compile; a version before it may be in force";
+        registry.register("policies_not_compiling", help, metrics.not_compiling.clone());
+        let help = "Answers before which look-ups were read again, by whether something else followed; `unread` counts look-ups that could not be read";
         registry.register("confirmed", help, metrics.confirmed.clone());
         registry.register("grants", "ReferenceGrants of ours, by what became of them", metrics.grants.clone());
-        registry.register("leader", "Whether this process leads", metrics.leader.clone());
+        registry.register("leader", "1 while this process leads, else 0", metrics.leader.clone());
         for grant in [Grant::Made, Grant::Kept, Grant::Restored, Grant::Removed, Grant::Failed] {
             drop(metrics.grants.get_or_create_owned(&GrantLabels { event: grant.event() }));
         }
@@ -92,6 +95,10 @@ impl Metrics {
 
     pub fn policies(&self, in_force: usize) {
         self.policies.set(i64::try_from(in_force).unwrap_or(i64::MAX));
+    }
+
+    pub fn policies_not_compiling(&self, wrong: usize) {
+        self.not_compiling.set(i64::try_from(wrong).unwrap_or(i64::MAX));
     }
 
     pub fn confirmed(&self, confirmed: Confirmed) {

@@ -118,14 +118,19 @@ impl Metrics {
         registry.register("webhook_requests", "Reviews by door and outcome", metrics.requests.clone());
         registry.register(
             "webhook_request_seconds",
-            "Time from a review's head to its answer",
+            "Seconds from the head of a review to its answer, by door",
             metrics.seconds.clone(),
         );
         let help = "Findings by policy, code and what followed";
         registry.register("findings", help, metrics.findings.clone());
         registry.register("webhook_shed", "Reviews and connections given up, by reason", metrics.shed.clone());
-        registry.register("webhook_requests_in_flight", "Reviews in hand", metrics.in_flight.clone());
-        registry.register("webhook_connections", "Open connections", metrics.connections.clone());
+        registry.register(
+            "webhook_requests_in_flight",
+            "Reviews that are being answered now",
+            metrics.in_flight.clone(),
+        );
+        let help = "Open connections, with those whose TLS handshake is under way";
+        registry.register("webhook_connections", help, metrics.connections.clone());
         let help = "When the serving certificate expires, in seconds since 1970";
         registry.register("webhook_certificate_expiry_seconds", help, metrics.certificate.clone());
         let help = "When the CAs expire that callers are told to believe, in seconds since 1970: the one that signs, and the first of the others; nothing where that is not ours to say";
