@@ -75,7 +75,7 @@ impl<'a> Home<'a> {
 
     /// A process that may not be ready yet.
     fn start(&self, identity: &str, args: &[&str]) -> Portcullis {
-        let ours = ["--own-namespace", &self.namespace, "--tls-secret", SECRET, "--identity", identity, "--lease", "3"];
+        let ours = ["--own-namespace", &self.namespace, "--tls-secret", SECRET, "--identity", identity];
         cluster::start_with(self.sandbox, &[ours.as_slice(), args].concat())
     }
 
@@ -291,7 +291,7 @@ fn first_install(sandbox: &Sandbox<'_>) {
     assert_eq!(home.shown(&second, &bundle).expect("the second is believed"), shown);
     assert!(home.held("ca.key").contains("PRIVATE KEY") && home.held("next.crt").is_empty());
     assert!(handshake(first.address(), &bundle, "localhost").is_err(), "it is for the Service alone");
-    assert!(leads(&first) != leads(&second));
+    wait_until("one to lead", || if leads(&first) == leads(&second) { Err(first.log()) } else { Ok(()) });
     for member in [&first, &second] {
         assert!(metric(member, "portcullis_webhook_ca_expiry_seconds{ca=\"signing\"}") > Some(1_000_000_000));
         assert!(metric(member, "portcullis_webhook_certificate_expiry_seconds") > Some(1_000_000_000));
@@ -385,7 +385,7 @@ fn garbage(sandbox: &Sandbox<'_>) {
 
 fn killed(sandbox: &Sandbox<'_>) {
     let home = Home::with_secret(sandbox);
-    let (first, second) = home.two(&["--tls-leaf-lifetime", "15"]);
+    let (first, second) = home.two(&["--tls-leaf-lifetime", "15", "--lease", "3"]);
     let bundle = home.held("ca.crt");
     let load = home.load(&[&second]);
     let shown = home.shown(&first, &bundle).expect("it is believed");

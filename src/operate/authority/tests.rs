@@ -127,7 +127,7 @@ fn twenty_years_pass_and_whatever_is_served_is_believed() {
         (None, day * 15),
     ] {
         let mut life = Life::new(Lifetimes::default(), registrar_lags, replica_lags);
-        life.live_until(at("2046-05-01T00:00:00Z"), day * 12);
+        life.live_until(at("2046-05-01T00:00:00Z"), day * 45);
         assert_eq!(life.count(Change::Begin), 1);
         // A CA that was published before it signed signs for forty months.
         assert_eq!(life.count(Change::Switch), 5, "{:?}", life.changes);
