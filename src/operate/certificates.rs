@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     cluster::api::{Api, ApiError},
-    health::Health,
+    health::{Condition, Health},
     operate::authority::{Contents, Lifetimes},
     tls::{Resolver, Standing},
 };
@@ -43,8 +43,8 @@ pub struct Surroundings {
 /// The Secret as it was last heard of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
-    /// It could not be read, and why.
-    Unread(String),
+    /// Not yet.
+    Unread,
     Absent,
     There {
         contents: Contents,
@@ -60,7 +60,8 @@ struct Known {
     served: Option<Contents>,
 }
 
-/// What it says of itself in `/readyz`.
+/// By this name `/readyz` says how the certificate stands that is served, and by the next how the Secret does that the leader
+/// keeps.
 pub const CONDITION: &str = "certificate";
 const AUTHORITY: &str = "authority";
 
@@ -73,10 +74,11 @@ pub async fn run(
     resolver: Arc<Resolver>,
     tell: impl Fn(Standing),
 ) {
-    let (knows, known) = watch::channel(Known { found: Found::Unread("not yet".to_owned()), served: None });
+    let (knows, known) = watch::channel(Known { found: Found::Unread, served: None });
     let secrets: kube::Api<Secret> = kube::Api::namespaced(api.client(), &settings.namespace);
     let Surroundings { leads, registered, health } = surroundings;
-    let follower = follower::Follower::new(secrets.clone(), settings.clone(), resolver, knows, health.clone());
+    let follower = follower::Follower::new(secrets.clone(), settings.clone(), resolver, knows);
+    health.set(AUTHORITY, Condition::Ready);
     let leader = leader::Leader::new(secrets, settings, known, leads, registered, health);
     tokio::join!(follower.run(tell), leader.run());
 }

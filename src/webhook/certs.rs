@@ -167,7 +167,7 @@ impl Opened {
             if let Some(followed) = &mut followed {
                 match followed.look(&resolver).await {
                     Ok(None) => problem = None,
-                    Ok(Some(bundle)) => (problem, ca) = (None, bundle),
+                    Ok(Some(taken)) => (problem, ca) = (None, taken.bundle),
                     Err(Refused::Again) => {}
                     Err(Refused::Because(error)) => {
                         let words = error.to_string();
@@ -183,6 +183,12 @@ impl Opened {
     }
 }
 
+/// What the files hold is served from now on.
+#[derive(Debug)]
+struct Taken {
+    bundle: Option<String>,
+}
+
 /// Why what the files hold is not served.
 #[derive(Debug)]
 enum Refused {
@@ -195,7 +201,7 @@ enum Refused {
 
 impl Followed {
     /// Takes over what has changed, with the CAs that go with it. An error is said once for each content.
-    async fn look(&mut self, resolver: &Resolver) -> Result<Option<Option<String>>, Refused> {
+    async fn look(&mut self, resolver: &Resolver) -> Result<Option<Taken>, Refused> {
         let contents = match Contents::read(&self.files).await {
             Ok(contents) if contents == self.last => return if self.taken { Ok(None) } else { Err(Refused::Again) },
             Ok(contents) => contents,
@@ -211,7 +217,7 @@ impl Followed {
         let (pair, bundle) = pair.map_err(Refused::Because)?;
         tracing::info!(not_after = %pair.not_after, "serving a new certificate");
         resolver.serve(pair);
-        Ok(Some(bundle.map(|bundle| bundle.pem())))
+        Ok(Some(Taken { bundle: bundle.map(|bundle| bundle.pem()) }))
     }
 }
 

@@ -17,18 +17,24 @@ pub(crate) struct Case {
     run: fn(&Sandbox<'_>),
     needs_controllers: bool,
     runs_alone: bool,
+    takes_long: bool,
 }
 
 // === impl Case ===
 
 impl Case {
     pub(crate) const fn new(name: &'static str, run: fn(&Sandbox<'_>)) -> Self {
-        Self { name, run, needs_controllers: false, runs_alone: false }
+        Self { name, run, needs_controllers: false, runs_alone: false, takes_long: false }
     }
 
     /// It waits for what kube-controller-manager does.
     pub(crate) const fn with_controllers(self) -> Self {
         Self { needs_controllers: true, ..self }
+    }
+
+    /// It takes many minutes, and runs only with `PORTCULLIS_LONG=1`.
+    pub(crate) const fn long(self) -> Self {
+        Self { takes_long: true, ..self }
     }
 
     /// It does something to the control plane that no other test would bear, such as stopping it.
@@ -40,10 +46,14 @@ impl Case {
 /// The cases as trials; those that cannot be run here are ignored, with the reason, or fail where they are required.
 pub(crate) fn of(cases: &[Case]) -> Vec<Trial> {
     let source = Arc::new(parts::find());
+    let has_time = std::env::var("PORTCULLIS_LONG").is_ok_and(|value| value == "1");
     let required = std::env::var("PORTCULLIS_E2E").is_ok_and(|value| value == "require");
     let trial = |case: Case| {
         let source = Arc::clone(&source);
         Trial::ignorable_test(case.name, move || match runnable(case, &source) {
+            _ if case.takes_long && !has_time => {
+                Ok(Completion::ignored_with("it takes many minutes: set PORTCULLIS_LONG=1".to_owned()))
+            }
             Ok(source) => run(case, source).map(|()| Completion::Completed),
             Err(why) if required => Err(Failed::from(format!("PORTCULLIS_E2E=require, and {why}"))),
             Err(why) => Ok(Completion::ignored_with(why)),

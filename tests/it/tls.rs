@@ -432,7 +432,8 @@ async fn without_a_certificate_no_handshake_succeeds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_callers_with_the_right_certificate_are_answered() {
     let now = jiff::Timestamp::now();
-    let (ca, other) = (made::ca("callers", now, made::days(1)).unwrap(), made::ca("others", now, made::days(1)).unwrap());
+    let (ca, other) =
+        (made::ca("callers", now, made::days(1)).unwrap(), made::ca("others", now, made::days(1)).unwrap());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("callers.crt");
     std::fs::write(&file, &ca.cert).unwrap();

@@ -52,6 +52,7 @@ Exit codes:
 #[cfg(feature = "server")]
 pub(super) const SERVE: &str = "\
 Examples:
+  portcullis serve --tls-secret portcullis-tls --listen 0.0.0.0:8443
   portcullis serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key --listen 0.0.0.0:8443
   portcullis serve --manifests rendered/ --ca-out ca.pem
   portcullis serve --manifests rendered/ --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key

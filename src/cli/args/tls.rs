@@ -52,9 +52,9 @@ pub struct TlsArgs {
     pub tls_ca_lifetime: Option<u64>,
 }
 
-/// Less than a minute leaves no time to hear of a change, and a hundred years are as good as for ever.
+/// Less leaves no time to hear of a change, and a hundred years are as good as for ever.
 fn lifetime() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(60..=100 * 365 * 24 * 60 * 60)
+    clap::value_parser!(u64).range(10..=100 * 365 * 24 * 60 * 60)
 }
 
 #[derive(Clone, Debug, Args)]

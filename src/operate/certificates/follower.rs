@@ -7,10 +7,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::{sync::watch, time};
 
-use super::{AUTHORITY, CONDITION, Found, Known, Settings, now};
+use super::{Found, Known, Settings, now};
 use crate::{
     cluster::watch::Pauses,
-    health::{Condition, Health},
+    health::Condition,
     operate::authority::Contents,
     tls::{Resolver, Standing, bundle::Bundle},
 };
@@ -23,7 +23,6 @@ pub(super) struct Follower {
     settings: Settings,
     resolver: Arc<Resolver>,
     knows: watch::Sender<Known>,
-    health: Health,
     /// What serves.
     served: Option<Contents>,
     bundle: Option<Bundle>,
@@ -43,11 +42,9 @@ impl Follower {
         settings: Settings,
         resolver: Arc<Resolver>,
         knows: watch::Sender<Known>,
-        health: Health,
     ) -> Self {
-        health.set(AUTHORITY, Condition::Ready);
         let problem = Some(format!("{} was not read yet", settings.place()));
-        Self { secrets, settings, resolver, knows, health, served: None, bundle: None, problem, broken: None }
+        Self { secrets, settings, resolver, knows, served: None, bundle: None, problem, broken: None }
     }
 
     pub(super) async fn run(mut self, tell: impl Fn(Standing)) {
@@ -81,14 +78,7 @@ impl Follower {
                 }
                 Err(_) => self.look().await,
             };
-            if let Some(why) = &self.broken
-                && matches!(self.knows.borrow().found, Found::Unread(_))
-            {
-                self.knows.send_modify(|known| known.found = Found::Unread(why.clone()));
-            }
-            let standing = self.standing(refused);
-            self.health.set(CONDITION, standing.condition.clone());
-            tell(standing);
+            tell(self.standing(refused));
         }
     }
 
@@ -108,11 +98,13 @@ impl Follower {
         }
         let is_early = self.problem.is_some();
         let found = self.knows.borrow().found.clone();
-        if let Found::There { contents, .. } = found
+        if let Found::There { contents, version } = found
             && is_early
             && !contents.is_empty()
         {
+            // Said already why not, where it is not.
             let _ = self.serve(&contents);
+            self.publish(Found::There { contents, version });
         }
         None
     }
@@ -140,21 +132,22 @@ impl Follower {
                     Some(format!("{place} does not exist: make it, empty, as the chart does; until then {then}"));
                 None
             }
-            Found::Unread(why) => {
-                self.problem = Some(format!("{place} cannot be read: {why}"));
-                None
-            }
+            Found::Unread => None,
         };
         if let (Some(problem), true) = (&self.problem, before != found) {
             tracing::warn!(problem, "the Secret with the certificates");
         }
+        self.publish(found);
+        refused
+    }
+
+    fn publish(&self, found: Found) {
         let served = self.served.clone();
         self.knows.send_if_modified(|known| {
             let is_new = known.found != found || known.served != served;
             *known = Known { found, served };
             is_new
         });
-        refused
     }
 
     fn serve(&mut self, contents: &Contents) -> Result<(), &'static str> {

@@ -76,14 +76,14 @@ fn served(resolver: &Resolver) -> CertificateDer<'static> {
     resolver.current().unwrap().end_entity().unwrap()
 }
 
-fn why(looked: Result<Option<Option<String>>, Refused>) -> String {
+fn why(looked: Result<Option<Taken>, Refused>) -> String {
     match looked {
         Err(Refused::Because(error)) => format!("{} ({})", error, error.reason()),
         other => panic!("{other:?}"),
     }
 }
 
-fn is_as_before(looked: Result<Option<Option<String>>, Refused>) -> bool {
+fn is_as_before(looked: Result<Option<Taken>, Refused>) -> bool {
     matches!(looked, Err(Refused::Again))
 }
 
@@ -115,7 +115,7 @@ async fn follows_the_files_and_keeps_what_it_has_until_they_are_right() {
     assert_eq!(served(&resolver), first);
 
     mount(dir.path(), "..3", &lasting_pem("four.test"));
-    assert!(matches!(followed.look(&resolver).await, Ok(Some(None))));
+    assert!(matches!(followed.look(&resolver).await, Ok(Some(Taken { bundle: None }))));
     assert_ne!(served(&resolver), first);
     assert!(matches!(followed.look(&resolver).await, Ok(None)));
 
@@ -182,7 +182,7 @@ async fn takes_none_that_callers_would_not_believe() {
     // Both CAs, as in a rotation.
     let both = made::Made { cert: format!("{}{}", other.cert, ca.cert), key: String::new() };
     write(dir.path(), &both, &by_other);
-    let bundle = followed.look(&resolver).await.unwrap().unwrap().unwrap();
+    let bundle = followed.look(&resolver).await.unwrap().unwrap().bundle.unwrap();
     assert_eq!(bundle, both.cert);
     assert_ne!(served(&resolver), first);
 }
