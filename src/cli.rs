@@ -1,4 +1,4 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `webhooks`, `crds`, `completions`.
 
 pub mod args;
 pub mod check;
@@ -8,6 +8,8 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod test;
+#[cfg(feature = "server")]
+pub mod webhooks;
 
 use std::io::Write;
 
@@ -32,6 +34,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
+        #[cfg(feature = "server")]
+        Command::Webhooks(args) => webhooks::run(&args),
         #[cfg(feature = "server")]
         Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
         Command::Completions { shell } => complete(shell, &mut output::stdout()),

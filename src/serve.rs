@@ -5,17 +5,23 @@
 mod folder;
 mod live;
 
+pub(crate) use live::config as cluster_config;
+
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     admin,
     cli::args::ServeArgs,
     engine::snapshot::Snapshot,
     health::{Condition, Health},
+    operate::webhooks::CaBundle,
     webhook::{
         self, Webhook,
         accept::{self, Draining},
@@ -53,12 +59,14 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let health = Health::new(world.iter().copied().chain(["certificate", "listener"]));
 
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    // Whose CA it is turns out with the certificate.
+    let (ca_bundle, ca_known) = watch::channel(CaBundle::Foreign);
     let mut live = match &args.manifests {
         Some(folder) => {
             folder::serve(folder, &args.judging, &current, &health)?;
             None
         }
-        None => Some(live::serve(args, Arc::clone(&current), &health, &mut registry).await?),
+        None => Some(live::serve(args, Arc::clone(&current), &health, &mut registry, ca_known).await?),
     };
     let handle = live.as_ref().map(|live| live.handle.clone());
 
@@ -73,6 +81,9 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         }
         (None, Some(_)) => tracing::warn!("`--ca-out` is for the self-signed certificate alone; nothing was written"),
         _ => {}
+    }
+    if let Some(pem) = &opened.ca {
+        ca_bundle.send_replace(CaBundle::Ours(pem.clone()));
     }
     let resolver = Arc::clone(&opened.resolver);
     metrics.certificate_expires(resolver.current().not_after);

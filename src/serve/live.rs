@@ -1,6 +1,6 @@
 //! A live cluster: the index, the handle for the webhook, and the controller that one of the replicas is.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -26,6 +26,7 @@ use crate::{
     controller::{Settings, reconcile, status},
     engine::{snapshot::Snapshot, view::View},
     health::Health,
+    operate::{register, webhooks::CaBundle},
 };
 
 /// For how long the Lease is being given back when the process ends.
@@ -38,6 +39,9 @@ pub(super) struct Live {
     stop: oneshot::Sender<()>,
     lease: JoinHandle<()>,
     pub(super) tasks: Tasks,
+    /// The CA bundle that all our webhook entries hold, where this process leads and they hold one.
+    #[allow(dead_code, reason = "for whoever makes the certificates")]
+    pub(super) held: watch::Receiver<Option<String>>,
 }
 
 /// What must run as long as the process does.
@@ -52,9 +56,10 @@ pub(super) async fn serve(
     current: Arc<ArcSwap<Snapshot>>,
     health: &Health,
     registry: &mut Registry,
+    ca: watch::Receiver<CaBundle>,
 ) -> anyhow::Result<Live> {
     let given = args.judging.given(false).map_err(anyhow::Error::msg)?;
-    let config = config(args).await?;
+    let config = config(args.kubeconfig.as_deref()).await?;
     tracing::info!(api_server = %config.cluster_url, "in a cluster");
     let api = Api::new(Client::try_from(config).context("a client for the API server")?);
     let metrics = Metrics::register(registry);
@@ -87,11 +92,23 @@ pub(super) async fn serve(
         settings.clone(),
         Arc::clone(&metrics),
     ));
+    let (held, now_held) = watch::channel(None);
+    let parts = register::Parts {
+        api: api.clone(),
+        current: Arc::clone(&current),
+        leader: leader.clone(),
+        ca,
+        held,
+        health: health.clone(),
+        metrics: register::metrics::Metrics::register(registry),
+    };
+    tasks.spawn(register::run(parts, args.registration.settings(&member.own_namespace, &member.service)));
     tasks.spawn(status::run(api.clone(), current, standings, leader, settings));
     let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
     let (stop, stopped) = oneshot::channel::<()>();
     let lease = tokio::spawn(lease.hold(async { drop(stopped.await) }, leads));
-    Ok(Live { handle: Handle::new(api, tokio::runtime::Handle::current(), metrics), stop, lease, tasks: Tasks(tasks) })
+    let handle = Handle::new(api, tokio::runtime::Handle::current(), metrics);
+    Ok(Live { handle, stop, lease, tasks: Tasks(tasks), held: now_held })
 }
 
 /// Processes in containers all have the same number.
@@ -100,8 +117,12 @@ fn some_identity() -> String {
     format!("portcullis-{random:016x}")
 }
 
-async fn config(args: &ServeArgs) -> anyhow::Result<Config> {
-    let mut config = match &args.kubeconfig {
+/// How to reach the cluster.
+///
+/// # Errors
+/// There is none, or the kubeconfig cannot be read.
+pub(crate) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
+    let mut config = match kubeconfig {
         Some(file) => {
             let kubeconfig =
                 Kubeconfig::read_from(file).with_context(|| format!("the kubeconfig {}", file.display()))?;

@@ -67,3 +67,20 @@ Exit codes:
   0  stopped by SIGTERM or SIGINT, after draining
   2  an argument makes no sense
   3  it could not start: a file, a port or a certificate is not as it should be";
+
+#[cfg(feature = "server")]
+pub(super) const WEBHOOKS: &str = "\
+Examples:
+  portcullis webhooks > webhooks.yaml
+  portcullis webhooks --policies policies/ --ca ca.pem --fail-closed
+  portcullis webhooks --off
+
+`portcullis serve --registration external` says in which the configurations in the cluster
+differ from what this prints. What `--off` does is the long form of
+`kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration portcullis`:
+Portcullis never makes them again.
+
+Exit codes:
+  0  printed, or deleted, or there was nothing to delete
+  2  a policy or a file cannot be read
+  3  the cluster cannot be reached, or does not allow it";
