@@ -3,5 +3,5 @@
 
 pub mod permissions;
 pub mod probe;
-pub mod webhooks;
 pub mod register;
+pub mod webhooks;

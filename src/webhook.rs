@@ -82,8 +82,13 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
 // === impl Door ===
 
 impl Door {
-    pub const ALL: [Self; 5] =
-        [Self::Validate(Mode::All), Self::Validate(Mode::Fail), Self::Validate(Mode::Ignore), Self::Mutate, Self::Probe];
+    pub const ALL: [Self; 5] = [
+        Self::Validate(Mode::All),
+        Self::Validate(Mode::Fail),
+        Self::Validate(Mode::Ignore),
+        Self::Mutate,
+        Self::Probe,
+    ];
 
     pub const fn path(self) -> &'static str {
         match self {

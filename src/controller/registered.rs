@@ -97,7 +97,8 @@ pub(super) fn uncovered(policy: &Policy, registrations: &[Registration]) -> Opti
             for resource in &rule.resources {
                 for operation in rule.operations.iter().map(|operation| operation.name()) {
                     let covered = |doors: &[Door]| {
-                        let ours = registrations.iter().filter(|one| doors.contains(&one.door) && one.sends_all(policy));
+                        let ours =
+                            registrations.iter().filter(|one| doors.contains(&one.door) && one.sends_all(policy));
                         ours.flat_map(|registration| &registration.rules)
                             .any(|rule| rule.has(group, resource, operation))
                     };

@@ -58,7 +58,8 @@ mod tests {
         let refused = answered("guardpolicies", "CREATE", probe("abc-1".into()));
         assert!(!refused.allowed);
         assert_eq!(refused.message, "portcullis answers the probe `abc-1`");
-        let hostile = answered("guardpolicies", "CREATE", probe(format!("`\n\u{202e}{}", "x".repeat(1_000_000)).into()));
+        let hostile =
+            answered("guardpolicies", "CREATE", probe(format!("`\n\u{202e}{}", "x".repeat(1_000_000)).into()));
         assert_eq!(hostile.message, refusal(&"x".repeat(NONCE_CHARS)));
         assert_eq!(answered("guardpolicies", "CREATE", probe(json!({ "a": 1 }))).message, refusal(""));
     }

@@ -36,6 +36,7 @@ mod patience;
 mod policies;
 mod portcullis;
 mod processes;
+mod registering;
 mod registration;
 mod reports;
 mod sandbox;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         keeping::CASES,
         leaders::CASES,
         policies::CASES,
+        registering::CASES,
         reports::CASES,
     ]
     .concat();

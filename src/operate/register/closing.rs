@@ -139,9 +139,8 @@ mod tests {
     fn probes_are_sent_often_while_something_is_about_to_change() {
         let (start, every) = (Instant::now(), Duration::from_secs(20));
         let pause = |events: &[(u64, Event<'_>)], second: u64| {
-            let step = |state, (at, event): &(u64, Event<'_>)| {
-                next(state, *event, start + Duration::from_secs(*at), MINUTE)
-            };
+            let step =
+                |state, (at, event): &(u64, Event<'_>)| next(state, *event, start + Duration::from_secs(*at), MINUTE);
             let state = events.iter().fold(Closing::default(), step);
             state.pause(start + Duration::from_secs(second), every).as_secs()
         };

@@ -52,7 +52,11 @@ impl Metrics {
         registry.register("registration_entries", help, metrics.entries.clone());
         let help = "Probes of whether the API server reaches us, by what they have shown";
         registry.register("registration_probes", help, metrics.probes.clone());
-        registry.register("registration_writes", "Writes of a webhook configuration, by result", metrics.writes.clone());
+        registry.register(
+            "registration_writes",
+            "Writes of a webhook configuration, by result",
+            metrics.writes.clone(),
+        );
         let help = "In how many things the webhook configurations are not what they should be, where others keep them";
         registry.register("registration_differences", help, metrics.differences.clone());
         for result in PROBED {

@@ -64,7 +64,8 @@ impl Keeper<'_> {
                 }
                 Some(Known::Absent) => problems.push(format!("there is no {what}: by it nothing is asked of us")),
                 Some(Known::There(read)) if is_off(read) => {
-                    problems.push(format!("the {what} has the annotation `{SWITCH}: off`: by it nothing is asked of us"));
+                    problems
+                        .push(format!("the {what} has the annotation `{SWITCH}: off`: by it nothing is asked of us"));
                 }
                 _ => {}
             }

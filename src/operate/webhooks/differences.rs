@@ -97,8 +97,7 @@ fn sent(rules: &Value) -> BTreeSet<String> {
     let mut sent = BTreeSet::new();
     for rule in rules.as_array().into_iter().flatten() {
         let versions = list(rule, "apiVersions");
-        let versions =
-            if versions == ["*"] { String::new() } else { format!(" in version {}", versions.join(" or ")) };
+        let versions = if versions == ["*"] { String::new() } else { format!(" in version {}", versions.join(" or ")) };
         for group in list(rule, "apiGroups") {
             let of = if group.is_empty() { String::new() } else { format!(".{group}") };
             for resource in list(rule, "resources") {

@@ -54,15 +54,21 @@ fn common<'a>(mut selectors: impl Iterator<Item = &'a LabelSelector>) -> Vec<Val
 /// Whether the API server takes it: what it refuses in one place would keep all entries from being registered.
 fn is_taken(term: &Requirement) -> bool {
     let listed = matches!(term.operator, Operator::In | Operator::NotIn);
-    let (prefix, name) = term.key.rsplit_once('/').unwrap_or(("", &term.key));
-    let is_prefix = prefix.len() <= 253
-        && prefix.split('.').all(|part| is_word(part) && !part.contains(['_', '.']))
-        && !prefix.chars().any(|c| c.is_ascii_uppercase());
-    (prefix.is_empty() && !term.key.starts_with('/') || is_prefix)
+    let (prefix, name) = match term.key.rsplit_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, term.key.as_str()),
+    };
+    prefix.is_none_or(is_domain)
         && !name.is_empty()
         && is_word(name)
         && listed != term.values.is_empty()
         && term.values.iter().all(|value| is_word(value))
+}
+
+fn is_domain(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && is_word(part) && !part.contains(|c: char| c == '_' || c.is_ascii_uppercase());
+    text.len() <= 253 && text.split('.').all(is_part)
 }
 
 /// A label's value, or the last part of its key where it is not empty.

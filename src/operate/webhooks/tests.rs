@@ -18,8 +18,7 @@ fn settings() -> Settings {
 }
 
 fn policy(name: &str, spec: Value) -> Policy {
-    let document =
-        json!({ "apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardPolicy", "metadata": { "name": name }, "spec": spec });
+    let document = json!({ "apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardPolicy", "metadata": { "name": name }, "spec": spec });
     compile::compile(&document).unwrap()
 }
 
