@@ -78,7 +78,9 @@ fn now() -> jiff::Timestamp {
 #[cfg(feature = "server")]
 fn log() {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    // What the API server refuses is said by whoever asked, in words.
+    let filter = filter.unwrap_or_else(|_| "info,kube_client::client::builder=off".into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.init();

@@ -200,7 +200,7 @@ fn entry(name: &str, path: &str, policies: &[&Policy], door: Door, settings: &Se
     });
     if door == Door::Mutate {
         // What another webhook adds, as a sidecar, is looked at too.
-        entry["reinvocationPolicy"] = "IfNeeded".into();
+        set(&mut entry, "reinvocationPolicy", "IfNeeded".into());
     }
     Some(entry)
 }
@@ -230,6 +230,12 @@ fn probe_entry(settings: &Settings) -> Value {
 
 fn base64(text: &str) -> Value {
     serde_json::to_value(ByteString(text.as_bytes().to_vec())).unwrap_or_default()
+}
+
+fn set(entry: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = entry.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
 }
 
 fn name_of(entry: &Value) -> &str {

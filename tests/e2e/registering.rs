@@ -1,6 +1,13 @@
 //! The leader keeps the webhook configurations, and what is in them does what it says, before a real API server.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use ::portcullis::{
     engine::policy::shipped,
@@ -83,7 +90,7 @@ impl<'a> Configurations<'a> {
     }
 
     /// Makes the Service lead to a process.
-    fn lead_to(&self, address: std::net::SocketAddr) {
+    fn lead_to(&self, address: SocketAddr) {
         let service = ["service", "portcullis", "-n", &self.crossing.gw];
         if !self.crossing.kubectl.exists(&service) {
             let args = ["create", "service", "clusterip", "portcullis", "--tcp=443", "-n", &self.crossing.gw];
@@ -255,18 +262,59 @@ fn unreached(sandbox: &Sandbox<'_>) {
     let crossing = Crossing::new(sandbox);
     let configurations = Configurations::empty(sandbox, &crossing);
     let portcullis = configurations.leader(&[]);
-    configurations.lead_to(portcullis.address());
+    let network = Network::to(portcullis.address());
+    configurations.lead_to(network.address);
     configurations.until_fails("Fail");
-    crossing.kubectl.delete(&["service", "portcullis", "-n", &crossing.gw]);
+    configurations.until_refused();
+    network.cut(true);
     let begun = Instant::now();
     configurations.until_fails("Ignore");
     let took = begun.elapsed();
     assert!(took >= Duration::from_secs(2), "probes fail now and then: {took:?}");
     portcullis.wait_until_it_says("the API server does not reach us");
     configurations.until_let_through();
-    configurations.lead_to(portcullis.address());
+    network.cut(false);
     configurations.until_fails("Fail");
     configurations.until_refused();
+}
+
+/// What lies between the API server and a process, and may be cut.
+struct Network {
+    address: SocketAddr,
+    cut: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Network {
+    fn to(process: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (cut, open) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let network = Self { address, cut: Arc::clone(&cut), open: Arc::clone(&open) };
+        std::thread::spawn(move || {
+            for near in listener.incoming().filter_map(Result::ok) {
+                let Some(far) = TcpStream::connect(process).ok().filter(|_| !cut.load(Ordering::Relaxed)) else {
+                    continue;
+                };
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    open.lock().unwrap().push(from.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        network
+    }
+
+    fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::Relaxed);
+        for connection in self.open.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 fn stopped(sandbox: &Sandbox<'_>) {
@@ -290,7 +338,9 @@ fn foreign_ca(sandbox: &Sandbox<'_>) {
     let crossing = Crossing::new(sandbox);
     let configurations = Configurations::empty(sandbox, &crossing);
     let annotations = json!({ "metadata": { "annotations": { "cert-manager.io/inject-ca-from": "a/b" } } });
-    Kind::ALL.map(|kind| configurations.patch(kind, &annotations));
+    for kind in Kind::ALL {
+        configurations.patch(kind, &annotations);
+    }
     let portcullis = configurations.leader(&[]);
     configurations.lead_to(portcullis.address());
     let fail = configurations.until_fails("Ignore");
@@ -351,7 +401,9 @@ fn switched_off(sandbox: &Sandbox<'_>) {
     assert_eq!(configurations.entry(Kind::Validating, "theirs.example.org"), before);
     let switch = |value: Value| {
         let patch = json!({ "metadata": { "annotations": { "portcullis.dev/registration": value } } });
-        Kind::ALL.map(|kind| configurations.patch(kind, &patch));
+        for kind in Kind::ALL {
+            configurations.patch(kind, &patch);
+        }
     };
     switch("off".into());
     portcullis.wait_until_it_says("has the annotation `portcullis.dev/registration: off`");

@@ -34,7 +34,7 @@ impl Keeper<'_> {
             *before = held;
             changed
         });
-        let entries = there().flat_map(|one| one.get("webhooks").and_then(Value::as_array)).flatten();
+        let entries = there().filter_map(|one| one.get("webhooks").and_then(Value::as_array)).flatten();
         self.parts.metrics.entries(&entries.collect::<Vec<_>>());
     }
 

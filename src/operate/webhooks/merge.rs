@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    operate::webhooks::{FAIL, OURS, name_of},
+    operate::webhooks::{FAIL, OURS, name_of, set},
     probe,
 };
 
@@ -115,13 +115,14 @@ impl Merged {
     pub fn ask_by(&mut self, way: &str) {
         let expression = format!("object.metadata.?annotations[?\"{}\"].orValue(\"{way}\") == \"{way}\"", probe::WAY);
         if let Some(entry) = self.entry_mut(probe::ENTRY) {
-            entry["matchConditions"] = json!([{ "name": "meant-for-this-version", "expression": expression }]);
+            let condition = json!({ "name": "meant-for-this-version", "expression": expression });
+            set(entry, "matchConditions", json!([condition]));
         }
     }
 
     pub fn fail_closed(&mut self) {
         if let Some(entry) = self.entry_mut(FAIL) {
-            entry["failurePolicy"] = "Fail".into();
+            set(entry, "failurePolicy", "Fail".into());
         }
     }
 
