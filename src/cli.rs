@@ -1,4 +1,4 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `certs`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `webhooks`, `crds`, `certs`, `completions`.
 
 pub mod args;
 #[cfg(feature = "server")]
@@ -10,6 +10,8 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod test;
+#[cfg(feature = "server")]
+pub mod webhooks;
 
 use std::io::Write;
 
@@ -34,6 +36,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
+        #[cfg(feature = "server")]
+        Command::Webhooks(args) => webhooks::run(&args),
         #[cfg(feature = "server")]
         Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
         #[cfg(feature = "server")]
@@ -78,7 +82,9 @@ fn now() -> jiff::Timestamp {
 #[cfg(feature = "server")]
 fn log() {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    // What the API server refuses is said by whoever asked, in words.
+    let filter = filter.unwrap_or_else(|_| "info,kube_client::client::builder=off".into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.init();

@@ -29,6 +29,8 @@ pub mod health;
 #[cfg(feature = "server")]
 pub mod operate;
 #[cfg(feature = "server")]
+pub mod probe;
+#[cfg(feature = "server")]
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod tls;

@@ -5,4 +5,5 @@ pub mod authority;
 pub mod certificates;
 pub mod permissions;
 pub mod probe;
+pub mod register;
 pub mod webhooks;

@@ -6,17 +6,23 @@ mod certificate;
 mod folder;
 pub(crate) mod live;
 
+pub(crate) use live::config as cluster_config;
+
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     admin,
     cli::args::ServeArgs,
     engine::snapshot::Snapshot,
     health::{Condition, Health},
+    operate::webhooks::CaBundle,
     tls::Resolver,
     webhook::{
         self, Webhook,
@@ -55,16 +61,18 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let health = Health::new(world.iter().copied().chain(["certificate", "listener"]));
 
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    // What it is turns out with the certificate.
+    let (bundles, bundle) = watch::channel(CaBundle::Ours(String::new()));
     let mut live = match &args.manifests {
         Some(folder) => {
             folder::serve(folder, &args.judging, &current, &health)?;
             None
         }
-        None => Some(live::serve(args, Arc::clone(&current), &health, &mut registry).await?),
+        None => Some(live::serve(args, Arc::clone(&current), &health, &mut registry, bundle).await?),
     };
     let handle = live.as_ref().map(|live| live.handle.clone());
 
-    let certificate = certificate::open(args, live.as_mut(), None, &health, &metrics).await?;
+    let certificate = certificate::open(args, live.as_mut(), bundles, &health, &metrics).await?;
 
     let gate = Gate::new(Bounds::default());
     let webhook =

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod admit;
 pub mod certs;
 pub mod metrics;
+mod probe;
 pub mod selfcall;
 pub mod shed;
 #[cfg(test)]
@@ -42,6 +43,8 @@ use wire::{Answer, Refused, Review};
 pub enum Door {
     Validate(Mode),
     Mutate,
+    /// No policy at all: whether the API server reaches us.
+    Probe,
 }
 
 /// The policies of which `failurePolicy`: a webhook registration has only one, so that each has its own door.
@@ -70,7 +73,7 @@ enum Ended {
     Panicked,
 }
 
-/// POST `/validate`, `/validate/fail`, `/validate/ignore` and `/mutate`.
+/// POST `/validate`, `/validate/fail`, `/validate/ignore`, `/mutate` and `/probe`.
 pub fn router(webhook: Arc<Webhook>) -> Router {
     let doors = Door::ALL.into_iter().fold(Router::new(), |router, door| router.route(door.path(), answers(door)));
     doors.fallback(no_such_door).with_state(webhook)
@@ -79,8 +82,13 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
 // === impl Door ===
 
 impl Door {
-    pub const ALL: [Self; 4] =
-        [Self::Validate(Mode::All), Self::Validate(Mode::Fail), Self::Validate(Mode::Ignore), Self::Mutate];
+    pub const ALL: [Self; 5] = [
+        Self::Validate(Mode::All),
+        Self::Validate(Mode::Fail),
+        Self::Validate(Mode::Ignore),
+        Self::Mutate,
+        Self::Probe,
+    ];
 
     pub const fn path(self) -> &'static str {
         match self {
@@ -88,6 +96,7 @@ impl Door {
             Self::Validate(Mode::Fail) => "/validate/fail",
             Self::Validate(Mode::Ignore) => "/validate/ignore",
             Self::Mutate => "/mutate",
+            Self::Probe => crate::probe::PATH,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod help;
 #[cfg(feature = "server")]
+pub mod registration;
+#[cfg(feature = "server")]
 pub mod tls;
 
 #[cfg(feature = "server")]
@@ -9,6 +11,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[cfg(feature = "server")]
+pub use registration::{RegisteredArgs, RegistrationArgs, RegistrationMode, WebhooksArgs};
 
 use crate::{
     engine::{finding::Level, view::control_plane::ControlPlane},
@@ -40,6 +45,10 @@ pub enum Command {
     #[cfg(feature = "server")]
     #[command(after_help = help::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Print the webhook configurations that the policies need, for those who keep them in Git; or delete them.
+    #[cfg(feature = "server")]
+    #[command(after_help = help::WEBHOOKS)]
+    Webhooks(WebhooksArgs),
     /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
     #[cfg(feature = "server")]
     Crds,
@@ -159,6 +168,8 @@ pub struct ServeArgs {
     pub drain: u64,
     #[command(flatten)]
     pub member: MemberArgs,
+    #[command(flatten)]
+    pub registration: RegistrationArgs,
 }
 
 /// What this process is among its replicas, in a cluster.

@@ -3,13 +3,19 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::policy::{FailurePolicy, Policy, RemedyMode};
+use crate::engine::{
+    policy::{FailurePolicy, Policy, RemedyMode},
+    selector::LabelSelector,
+};
 
 /// An entry of a webhook configuration that leads to one of our doors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Registration {
     door: Door,
     rules: Vec<Rule>,
+    fails_open: bool,
+    namespaces: LabelSelector,
+    objects: LabelSelector,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +41,9 @@ struct Rule {
 struct Entry {
     client_config: ClientConfig,
     rules: Vec<Rule>,
+    failure_policy: String,
+    namespace_selector: LabelSelector,
+    object_selector: LabelSelector,
 }
 
 #[derive(Default, Deserialize)]
@@ -65,7 +74,13 @@ pub(super) fn registrations(configuration: &Value, us: Option<&(String, String)>
             (None, Some(url)) => Door::at(url),
             (None, None) => None,
         };
-        Some(Registration { door: door?, rules: entry.rules })
+        Some(Registration {
+            door: door?,
+            rules: entry.rules,
+            fails_open: entry.failure_policy == "Ignore",
+            namespaces: entry.namespace_selector,
+            objects: entry.object_selector,
+        })
     };
     entries.unwrap_or_default().into_iter().filter_map(registration).collect()
 }
@@ -82,7 +97,8 @@ pub(super) fn uncovered(policy: &Policy, registrations: &[Registration]) -> Opti
             for resource in &rule.resources {
                 for operation in rule.operations.iter().map(|operation| operation.name()) {
                     let covered = |doors: &[Door]| {
-                        let ours = registrations.iter().filter(|registration| doors.contains(&registration.door));
+                        let ours =
+                            registrations.iter().filter(|one| doors.contains(&one.door) && one.sends_all(policy));
                         ours.flat_map(|registration| &registration.rules)
                             .any(|rule| rule.has(group, resource, operation))
                     };
@@ -97,6 +113,26 @@ pub(super) fn uncovered(policy: &Policy, registrations: &[Registration]) -> Opti
         }
     }
     None
+}
+
+/// Whether a policy that is to fail closed fails open, by any entry that sends what it selects.
+pub(super) fn fails_open(policy: &Policy, registrations: &[Registration]) -> bool {
+    let doors = [Door::Validate, Door::ValidateFail];
+    let mut ours = registrations.iter().filter(|one| doors.contains(&one.door) && one.sends_all(policy));
+    policy.failure == FailurePolicy::Fail && ours.any(|registration| registration.fails_open)
+}
+
+impl Registration {
+    /// Whether its selectors keep nothing back that the policy selects. Names of namespaces that are left out are somebody's
+    /// wish, and no mistake.
+    fn sends_all(&self, policy: &Policy) -> bool {
+        let asks = |selector: &LabelSelector, policy: &LabelSelector| {
+            let known = policy.terms();
+            let by_name = |key: &str| key == "kubernetes.io/metadata.name";
+            selector.terms().into_iter().all(|term| by_name(&term.key) || known.contains(&term))
+        };
+        asks(&self.namespaces, &policy.namespaces) && asks(&self.objects, &policy.objects)
+    }
 }
 
 impl Door {
@@ -162,6 +198,18 @@ mod tests {
             registrations(&json!({ "webhooks": [{ "clientConfig": { "url": "https://a/convert" } }] }), None),
             []
         );
+        let mut narrow = configuration("/validate/fail", &["*"], &["*"], &["*"]);
+        narrow["webhooks"][0]["failurePolicy"] = json!("Ignore");
+        assert!(fails_open(of("backend-refs"), &registrations(&narrow, Some(&us))));
+        assert!(!fails_open(of("debug-exporters"), &registrations(&narrow, Some(&us))));
+        let by_name = json!({ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"] });
+        narrow["webhooks"][0]["namespaceSelector"] = json!({ "matchExpressions": [by_name] });
+        assert_eq!(uncovered(of("backend-refs"), &registrations(&narrow, Some(&us))), None);
+        narrow["webhooks"][0]["namespaceSelector"] = json!({ "matchLabels": { "team": "a" } });
+        assert!(uncovered(of("backend-refs"), &registrations(&narrow, Some(&us))).is_some());
+        narrow["webhooks"][0]["namespaceSelector"] = json!({ "matchExpressions": [{ "key": "environment", "operator": "In", "values": ["production", "prod"] }] });
+        assert!(!registrations(&narrow, Some(&us))[0].sends_all(of("backend-refs")));
+        assert!(registrations(&narrow, Some(&us))[0].sends_all(of("debug-exporters")));
         let url = json!({ "webhooks": [{ "clientConfig": { "url": "https://a:1/validate/fail?timeout=5s" } }] });
         assert_eq!(registrations(&url, Some(&us)).len(), 1);
     }

@@ -22,7 +22,7 @@ use crate::{
     },
     controller::{
         Settings,
-        registered::{Registration, registrations, uncovered},
+        registered::{Registration, fails_open, registrations, uncovered},
     },
     engine::{
         kinds::{CORE, PORTCULLIS, reference_grant::FIELD_MANAGER},
@@ -64,7 +64,8 @@ struct Refusal {
 
 const LAST_PAUSE: Duration = Duration::from_mins(5);
 
-/// The webhook configurations are read again after this, or when a policy changed.
+/// The webhook configurations are read again after this, or when a policy changed; at every look while a policy is not as
+/// it asks to be, since that is about to be mended.
 const REGISTRATIONS: Duration = Duration::from_mins(1);
 
 /// Keeps the status of every GuardPolicy whenever this process leads, until whoever says so is gone.
@@ -93,7 +94,12 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
     let mut refused = Refused::default();
     loop {
         let now = standings.load_full();
-        let fresh = |(before, at): &(Arc<Vec<Standing>>, Instant)| *before == now && at.elapsed() < REGISTRATIONS;
+        let policies = current.load().policies.policies().to_vec();
+        let is_settled = |registered: &Vec<Registration>| {
+            !policies.iter().any(|policy| uncovered(policy, registered).is_some() || fails_open(policy, registered))
+        };
+        let lasts = if registered.as_ref().is_some_and(is_settled) { REGISTRATIONS } else { settings.look };
+        let fresh = |(before, at): &(Arc<Vec<Standing>>, Instant)| *before == now && at.elapsed() < lasts;
         if !seen.as_ref().is_some_and(fresh) {
             registered = match timeout(Duration::from_millis(limits::CALL_MS), read_registrations(api, settings)).await
             {
@@ -195,6 +201,10 @@ fn status(standing: &Standing, policy: Option<&Policy>, view: &View, registered:
             condition("Registered", "Unknown", "NotReadable", "the webhook configurations could not be read".to_owned())
         }
         (Some(policy), Some(registered)) => match uncovered(policy, registered) {
+            None if fails_open(policy, registered) => {
+                let message = "the API server sends what it selects, and lets it through where nobody answers: its entry has `failurePolicy: Ignore`";
+                condition("Registered", "True", "CoveredFailingOpen", message.to_owned())
+            }
             None => condition("Registered", "True", "Covered", "the API server sends what it selects".to_owned()),
             Some(what) => {
                 let message = format!("no webhook configuration sends {what}");

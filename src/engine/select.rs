@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    policy::{FailurePolicy, Policy, PolicySet, RemedyMode},
+    policy::{FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
     rules::SeenIn,
     subject::{Attributes, Operation, Reads},
 };
@@ -42,9 +42,14 @@ impl Policy {
         self.rule.seen_in == SeenIn::Requests || !self.objects.is_empty()
     }
 
-    fn is_asked(&self, door: Door, attributes: &Attributes<'_>) -> bool {
-        let Attributes { group, version, resource, operation, .. } = *attributes;
-        let at_this_door = match door {
+    /// Whether some request for this resource is one that this door asks it about.
+    pub fn may_be_asked(&self, door: Door, group: &str, resource: &str, operation: Operation) -> bool {
+        let excludes = |rule: &ResourceRule| rule.versions.is_none() && rule.matches(group, "", resource, operation);
+        self.is_at(door, operation) && !self.excludes.iter().any(excludes)
+    }
+
+    fn is_at(&self, door: Door, operation: Operation) -> bool {
+        match door {
             Door::Validate(mode) => self.rule.seen_in != SeenIn::Files && mode.is_none_or(|mode| mode == self.failure),
             Door::Mutate => {
                 self.rule.seen_in != SeenIn::Files
@@ -53,7 +58,11 @@ impl Policy {
                     && operation != Operation::Delete
             }
             Door::Files => self.rule.seen_in != SeenIn::Requests,
-        };
+        }
+    }
+
+    fn is_asked(&self, door: Door, attributes: &Attributes<'_>) -> bool {
+        let Attributes { group, version, resource, operation, .. } = *attributes;
         let matches =
             |resource: &str| self.matches.iter().any(|rule| rule.matches(group, version, resource, operation));
         let excluded = self.excludes.iter().any(|rule| rule.matches(group, version, resource, operation));
@@ -63,7 +72,7 @@ impl Policy {
         } else {
             matches(&format!("{resource}/{}", attributes.subresource))
         };
-        at_this_door && selected && !excluded
+        self.is_at(door, operation) && selected && !excluded
     }
 }
 

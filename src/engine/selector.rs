@@ -20,7 +20,7 @@ pub struct LabelSelector {
 }
 
 /// What must be so of one label.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// The label.
@@ -33,7 +33,7 @@ pub struct Requirement {
     pub values: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Operator {
     In,
     NotIn,
@@ -51,6 +51,23 @@ impl LabelSelector {
     pub fn matches(&self, labels: &Labels) -> bool {
         self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
+    }
+
+    /// All that it asks for, each thing in one way, and in order: two selectors can be compared by them.
+    pub fn terms(&self) -> Vec<Requirement> {
+        let labels = self.match_labels.iter().map(|(key, value)| Requirement {
+            key: key.clone(),
+            operator: Operator::In,
+            values: vec![value.clone()],
+        });
+        let mut terms: Vec<_> = labels.chain(self.match_expressions.iter().cloned()).collect();
+        for term in &mut terms {
+            term.values.sort();
+            term.values.dedup();
+        }
+        terms.sort();
+        terms.dedup();
+        terms
     }
 
     /// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k`. None where it is not a selector: such a selector must never be

@@ -7,16 +7,8 @@ use std::{fmt, time::Duration};
 
 use serde_json::{Value, json};
 
+pub use crate::probe::{ENTRY, LABEL, NONCE, PATH, WAY, refusal};
 use crate::{cluster::api::Api, engine::kinds::PORTCULLIS};
-
-/// The name of the entry in the ValidatingWebhookConfiguration.
-pub const ENTRY: &str = "probe.portcullis.dev";
-/// Where that entry leads to.
-pub const PATH: &str = "/probe";
-/// The label by which the entry selects the probe, of value `true`.
-pub const LABEL: &str = "portcullis.dev/probe";
-/// The annotation whose value the refusal repeats.
-pub const NONCE: &str = "portcullis.dev/probe-nonce";
 
 /// What a probe has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +23,16 @@ pub enum Reached {
     Unknown(String),
 }
 
-/// How the refusal of a probe begins; the nonce follows in backticks.
-pub fn refusal(nonce: &str) -> String {
-    format!("portcullis answers the probe `{nonce}`")
-}
-
 /// Tries to make a GuardPolicy on dry run, and looks at who refuses it.
 pub async fn probe(api: &Api, nonce: &str, patience: Duration) -> Reached {
+    along(api, nonce, None, patience).await
+}
+
+/// The same by one version of the entry alone: where another is in force still, nobody is asked.
+pub async fn along(api: &Api, nonce: &str, way: Option<&str>, patience: Duration) -> Reached {
     let request = http::Request::post("/apis/portcullis.dev/v1alpha1/guardpolicies?dryRun=All&fieldManager=portcullis")
         .header(http::header::CONTENT_TYPE, "application/json")
-        .body(object(nonce).to_string().into_bytes());
+        .body(object(nonce, way).to_string().into_bytes());
     let Ok(request) = request else { return Reached::Unknown("it could not be asked".to_owned()) };
     match tokio::time::timeout(patience, api.client().request::<Value>(request)).await {
         Err(_) => Reached::Unknown("the API server took too long".to_owned()),
@@ -58,8 +50,8 @@ fn read(answer: Result<Value, kube::Error>, nonce: &str) -> Reached {
 }
 
 /// What is tried: it would select nothing if it were ever stored.
-fn object(nonce: &str) -> Value {
-    json!({
+fn object(nonce: &str, way: Option<&str>) -> Value {
+    let mut object = json!({
         "apiVersion": format!("{PORTCULLIS}/v1alpha1"),
         "kind": "GuardPolicy",
         "metadata": {
@@ -76,7 +68,11 @@ fn object(nonce: &str) -> Value {
             "action": "Audit",
             "rule": { "backendRefs": {} },
         },
-    })
+    });
+    if let (Some(way), Some(annotations)) = (way, object.pointer_mut("/metadata/annotations")) {
+        annotations[WAY] = way.into();
+    }
+    object
 }
 
 impl fmt::Display for Reached {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    cli::args::ServeArgs,
+    cli::args::{ServeArgs, registration::RegistrationMode},
     health::{Condition, Health},
     operate::{
         authority::Lifetimes,
@@ -27,24 +27,20 @@ use super::live::Live;
 pub(super) struct Certificate {
     pub(super) resolver: Arc<Resolver>,
     pub(super) callers: Option<Arc<Callers>>,
-    /// What callers are to believe.
-    #[expect(dead_code, reason = "read by whoever registers us")]
-    pub(super) bundle: watch::Receiver<CaBundle>,
 }
 
-/// Begins to follow the certificate.
+/// Begins to follow the certificate, and tells what callers are to believe.
 ///
 /// # Errors
 /// Files that cannot be served, or be read.
 pub(super) async fn open(
     args: &ServeArgs,
     live: Option<&mut Live>,
-    registered: Option<watch::Receiver<Option<String>>>,
+    bundles: watch::Sender<CaBundle>,
     health: &Health,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<Certificate> {
     let callers = callers(args, health).await?;
-    let (bundles, bundle) = watch::channel(CaBundle::Foreign);
     let tell = teller(Arc::clone(metrics), health.clone(), bundles);
     let resolver = match (&args.tls.tls_secret, live) {
         (Some(secret), Some(live)) => {
@@ -54,6 +50,8 @@ pub(super) async fn open(
                 names: names(args, true),
                 lifetimes: lifetimes(args),
             };
+            // Who registers us otherwise is not asked: then time alone decides when a new CA signs.
+            let registered = (args.registration.registration == RegistrationMode::Managed).then(|| live.held.clone());
             let surroundings = Surroundings { leads: live.leads.clone(), registered, health: health.clone() };
             let resolver = Arc::new(Resolver::default());
             let run = certificates::run(live.api.clone(), settings, surroundings, Arc::clone(&resolver), tell);
@@ -68,7 +66,7 @@ pub(super) async fn open(
             resolver
         }
     };
-    Ok(Certificate { resolver, callers, bundle })
+    Ok(Certificate { resolver, callers })
 }
 
 /// What every look at the certificate is told to.

@@ -26,6 +26,7 @@ use crate::{
     controller::{Settings, reconcile, status},
     engine::{snapshot::Snapshot, view::View},
     health::Health,
+    operate::{register, webhooks::CaBundle},
 };
 
 /// For how long the Lease is being given back when the process ends.
@@ -37,6 +38,8 @@ pub(super) struct Live {
     pub(super) api: Api,
     /// Whether this process leads.
     pub(super) leads: watch::Receiver<bool>,
+    /// The CA bundle that all our webhook entries hold now.
+    pub(super) held: watch::Receiver<Option<String>>,
     /// Tells the holder of the Lease to let go.
     stop: oneshot::Sender<()>,
     lease: JoinHandle<()>,
@@ -55,6 +58,7 @@ pub(super) async fn serve(
     current: Arc<ArcSwap<Snapshot>>,
     health: &Health,
     registry: &mut Registry,
+    ca: watch::Receiver<CaBundle>,
 ) -> anyhow::Result<Live> {
     let given = args.judging.given(false).map_err(anyhow::Error::msg)?;
     let config = config(args.kubeconfig.as_deref()).await?;
@@ -90,12 +94,23 @@ pub(super) async fn serve(
         settings.clone(),
         Arc::clone(&metrics),
     ));
+    let (held, now_held) = watch::channel(None);
+    let parts = register::Parts {
+        api: api.clone(),
+        current: Arc::clone(&current),
+        leader: leader.clone(),
+        ca,
+        held,
+        health: health.clone(),
+        metrics: register::metrics::Metrics::register(registry),
+    };
+    tasks.spawn(register::run(parts, args.registration.settings(&member.own_namespace, &member.service)));
     tasks.spawn(status::run(api.clone(), current, standings, leader.clone(), settings));
     let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
     let (stop, stopped) = oneshot::channel::<()>();
     let lease = tokio::spawn(lease.hold(async { drop(stopped.await) }, leads));
     let handle = Handle::new(api.clone(), tokio::runtime::Handle::current(), metrics);
-    Ok(Live { handle, api, leads: leader, stop, lease, tasks: Tasks(tasks) })
+    Ok(Live { handle, api, leads: leader, held: now_held, stop, lease, tasks: Tasks(tasks) })
 }
 
 /// Processes in containers all have the same number.

@@ -30,6 +30,7 @@ use crate::{
     webhook::{
         Door, Judge, Mode,
         metrics::Metrics,
+        probe,
         wire::{Answer, Refused, Review},
     },
 };
@@ -83,6 +84,7 @@ pub fn answer(
         Door::Validate(Mode::Fail) => select::Door::Validate(Some(FailurePolicy::Fail)),
         Door::Validate(Mode::Ignore) => select::Door::Validate(Some(FailurePolicy::Ignore)),
         Door::Mutate => select::Door::Mutate,
+        Door::Probe => return Ok(probe::answer(review)),
     };
     let selection = snapshot.policies.select(door, &attributes).that_may_find(|needle| holds(object, needle));
     if selection.is_empty() {

@@ -177,7 +177,7 @@ async fn small_large_and_chunked_reviews_arrive_whole() {
 async fn the_judge_may_refuse_and_may_fail() {
     let (router, registry) = doors(|door, _| match door {
         Door::Mutate => Err(Refused::new(500, "the view is gone")),
-        Door::Validate(_) => Err(Refused::new(400, "`object` is not an object")),
+        Door::Validate(_) | Door::Probe => Err(Refused::new(400, "`object` is not an object")),
     });
     let (status, _, body) = ask(&router, to("/validate", review(json!({})))).await;
     assert_eq!((status, body), (StatusCode::BAD_REQUEST, format!("`object` is not an object (review `{UID}`)")));

@@ -37,6 +37,7 @@ mod patience;
 mod policies;
 mod portcullis;
 mod processes;
+mod registering;
 mod registration;
 mod reports;
 mod sandbox;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         leaders::CASES,
         certificates::CASES,
         policies::CASES,
+        registering::CASES,
         reports::CASES,
     ]
     .concat();

@@ -25,3 +25,5 @@ mod serve;
 #[cfg(feature = "server")]
 mod tls;
 mod walls;
+#[cfg(feature = "server")]
+mod webhooks;

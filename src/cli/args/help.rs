@@ -82,3 +82,20 @@ Exit codes:
   1  something is: it has expired, is for other names, or does not fit
   2  some file cannot be read, exists already, or an argument makes no sense
   3  portcullis itself failed, as where the API server does not answer";
+
+#[cfg(feature = "server")]
+pub(super) const WEBHOOKS: &str = "\
+Examples:
+  portcullis webhooks > webhooks.yaml
+  portcullis webhooks --policies policies/ --ca ca.pem --fail-closed
+  portcullis webhooks --off
+
+`portcullis serve --registration external` says in which the configurations in the cluster
+differ from what this prints. What `--off` does is the long form of
+`kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration portcullis`:
+Portcullis never makes them again.
+
+Exit codes:
+  0  printed, or deleted, or there was nothing to delete
+  2  a policy or a file cannot be read
+  3  the cluster cannot be reached, or does not allow it";
