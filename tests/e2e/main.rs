@@ -24,6 +24,9 @@ mod faults;
 mod go_programs;
 mod grants;
 mod guard;
+mod helm;
+mod helm_charts;
+mod helm_install;
 mod keeping;
 mod kubectl;
 mod leaders;
@@ -31,6 +34,7 @@ mod live;
 mod live_edits;
 mod objects;
 mod oracle;
+mod own_account;
 mod parts;
 mod patience;
 mod policies;
@@ -65,6 +69,9 @@ fn main() -> ExitCode {
         leaders::CASES,
         policies::CASES,
         reports::CASES,
+        own_account::CASES,
+        helm_charts::CASES,
+        helm_install::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
