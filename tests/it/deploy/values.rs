@@ -44,7 +44,7 @@ fn every_value_is_in_the_schema_and_the_other_way_round() {
     assert!(found.contains("metrics.serviceMonitor.enabled") && found.contains("policies.in-use.action"), "{found:?}");
 }
 
-/// Above its line, or for all that is in a group above the group.
+/// On the line above it. A group needs none of its own: all that is in it has one.
 #[test]
 fn every_value_has_a_comment() {
     let text = read(&format!("{CHART}/values.yaml"));
