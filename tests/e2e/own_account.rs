@@ -192,6 +192,15 @@ fn entries(sandbox: &Sandbox<'_>) {
         closed["failurePolicy"] = json!("Fail");
         write(VALIDATING, &closed).fails().says("never fails closed");
     }
+    // What others have put beside ours stays.
+    let mut theirs = entry("of-others", &rule("", "secrets"));
+    theirs["clientConfig"] = json!({ "url": "https://example.com" });
+    let mut both = configuration(VALIDATING, "portcullis", &theirs);
+    account.admin.run_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &both.to_string()).succeeds();
+    write(VALIDATING, &telemetry).succeeds();
+    theirs["clientConfig"] = json!({ "url": "https://example.org" });
+    both["webhooks"] = json!([theirs, telemetry]);
+    account.apply(&both).fails();
     // Nobody's but its own, and none where there is none.
     account.apply(&configuration(VALIDATING, "other", &telemetry)).fails().says("portcullis never does this: CREATE");
     account.admin.apply(&configuration(VALIDATING, "of-others", &telemetry).to_string());
