@@ -87,30 +87,6 @@ impl Fresh {
         self.kubectl.get_json(&["secret", "portcullis-tls", "-n", NAMESPACE])["data"].clone()
     }
 
-    /// Writes as the leader does: into what is there.
-    fn fill(&self, own: &Kubectl) {
-        let apply = ["apply", "--server-side", "--field-manager=portcullis", "-f", "-"];
-        let entry = json!({
-            "name": "ignore.validate.portcullis.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
-            "failurePolicy": "Ignore", "namespaceSelector": { "matchLabels": { "nobody": "has-it" } },
-            "clientConfig": { "service": { "namespace": NAMESPACE, "name": "portcullis", "path": "/validate/ignore" } },
-        });
-        for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
-            let filled = json!({
-                "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": { "name": "portcullis" },
-                "webhooks": [entry],
-            });
-            wait_until("the account to count", || {
-                let said = own.run_with(&apply, &filled.to_string());
-                if said.ok { Ok(()) } else { Err(said.all()) }
-            });
-        }
-        let metadata = json!({ "name": "portcullis-tls", "namespace": NAMESPACE });
-        let secret =
-            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": { "ca.crt": "x" } });
-        own.run_with(&apply, &secret.to_string()).succeeds();
-    }
-
     #[track_caller]
     fn assert_filled(&self) {
         assert_eq!(self.names(), ["ignore.validate.portcullis.dev"; 2]);
@@ -125,6 +101,25 @@ impl Drop for Fresh {
     }
 }
 
+/// Writes as the leader does: by a patch of what is there.
+#[track_caller]
+fn fill(kubectl: &Kubectl) {
+    let entry = json!({
+        "name": "ignore.validate.portcullis.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "failurePolicy": "Ignore", "namespaceSelector": { "matchLabels": { "nobody": "has-it" } },
+        "clientConfig": { "service": { "namespace": NAMESPACE, "name": "portcullis", "path": "/validate/ignore" } },
+    });
+    let patch = |what: &[&str], content: &Value| {
+        let content = content.to_string();
+        let how = ["--type=merge", "--field-manager=portcullis", "-p", content.as_str()];
+        kubectl.run(&[&["patch"], what, how.as_slice()].concat()).succeeds();
+    };
+    for configuration in CONFIGURATIONS {
+        patch(&[configuration, "portcullis"], &json!({ "webhooks": [entry] }));
+    }
+    patch(&["secret", "portcullis-tls", "-n", NAMESPACE], &json!({ "stringData": { "ca.crt": "x" } }));
+}
+
 #[track_caller]
 fn install_kinds(helm: &Helm, kubectl: &Kubectl) {
     helm.run(&["install", "portcullis-crds", CRDS]).succeeds();
@@ -137,14 +132,14 @@ fn install_kinds(helm: &Helm, kubectl: &Kubectl) {
 
 fn kept(sandbox: &Sandbox<'_>) {
     let (helm, fresh) = (Helm::new(sandbox), Fresh::new(sandbox));
-    let (kubectl, own) = (&fresh.kubectl, sandbox.plane().kubectl_as(USER, None));
+    let kubectl = &fresh.kubectl;
     install_kinds(&helm, kubectl);
     let said = helm.run(&["install", "portcullis", CHART]).succeeds();
     let said =
         said.says("warns only").says("kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration");
     said.says("kubectl get referencegrants -A -l app.kubernetes.io/managed-by=portcullis");
     assert_eq!((fresh.names(), fresh.tls()), (vec![], Value::Null));
-    fresh.fill(&own);
+    fill(kubectl);
     helm.run(&["upgrade", "portcullis-crds", CRDS]).succeeds();
     helm.run(&["upgrade", "portcullis", CHART, "--set", "enforce=true,replicas=3"]).succeeds().says("enforces");
     fresh.assert_filled();
@@ -174,7 +169,7 @@ fn kept(sandbox: &Sandbox<'_>) {
 
 fn applied_again(sandbox: &Sandbox<'_>) {
     let fresh = Fresh::new(sandbox);
-    let (kubectl, own) = (&fresh.kubectl, sandbox.plane().kubectl_as(USER, None));
+    let kubectl = &fresh.kubectl;
     let file = |path: &str| cluster::file(path).display().to_string();
     let apply = |paths: &[&str]| {
         let files: Vec<_> = paths.iter().flat_map(|path| ["-f".to_owned(), file(path)]).collect();
@@ -186,7 +181,7 @@ fn applied_again(sandbox: &Sandbox<'_>) {
         let said = apply(&["deploy/install.yaml"]);
         if said.ok { Ok(()) } else { Err(said.all()) }
     });
-    fresh.fill(&own);
+    fill(kubectl);
     apply(&["deploy/install.yaml"]).succeeds();
     fresh.assert_filled();
     // And as those do who know no server-side apply.
