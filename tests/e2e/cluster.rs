@@ -15,7 +15,7 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// What `deploy/parts/rbac.yaml` binds its roles to.
+/// What `deploy/install.yaml` binds its roles to.
 pub(crate) const USER: &str = "system:serviceaccount:portcullis-system:portcullis";
 
 /// A portcullis that follows the cluster with the rights that `deploy/` gives it.
@@ -59,10 +59,31 @@ pub(crate) fn restore_policies(kubectl: &Kubectl) -> Vec<Said> {
     default_policies().into_iter().map(apply).collect()
 }
 
-fn install(kubectl: &Kubectl) {
-    for path in ["deploy/crds/guardpolicies.yaml", "deploy/parts/namespace.yaml", "deploy/parts/rbac.yaml"] {
+/// The documents of `deploy/install.yaml` whose kind and name this is told to keep.
+pub(crate) fn installed(keep: impl Fn(&str, &str) -> bool) -> String {
+    let text = fs::read_to_string(file("deploy/install.yaml")).expect("what is installed");
+    let field = |document: &str, before: &str| {
+        let line = document.lines().find_map(|line| line.strip_prefix(before)).unwrap_or_default();
+        line.to_owned()
+    };
+    let is_kept = |document: &&str| keep(&field(document, "kind: "), &field(document, "  name: "));
+    text.split("\n---\n").filter(is_kept).collect::<Vec<_>>().join("\n---\n")
+}
+
+/// The service account, what it may, and what it is held to. Tests lead by Leases in namespaces of their own, so not to all of
+/// that: `own_account` tries the rest.
+pub(crate) fn account() -> String {
+    let is_its = |kind: &str| kind.contains("Role") || kind == "ServiceAccount" || kind.contains("AdmissionPolicy");
+    installed(|kind, name| is_its(kind) && !(kind.contains("AdmissionPolicy") && name == "portcullis-own-account"))
+}
+
+/// Applies what every test relies on, whatever a test has done to it.
+#[track_caller]
+pub(crate) fn install(kubectl: &Kubectl) {
+    for path in ["deploy/crds/guardpolicies.yaml", "deploy/namespace.yaml"] {
         kubectl.run(&["apply", "-f", &file(path).display().to_string()]).succeeds();
     }
+    kubectl.apply(&account());
     kubectl
         .run(&["wait", "--for=condition=Established", "--timeout=60s", "crd/guardpolicies.portcullis.dev"])
         .succeeds();

@@ -169,7 +169,7 @@ impl<'a> Without<'a> {
 
 impl Drop for Without<'_> {
     fn drop(&mut self) {
-        self.0.run(&["apply", "-f", &cluster::file("deploy/parts/rbac.yaml").display().to_string()]);
+        self.0.try_apply(&cluster::account());
     }
 }
 

@@ -25,6 +25,9 @@ mod faults;
 mod go_programs;
 mod grants;
 mod guard;
+mod helm;
+mod helm_charts;
+mod helm_install;
 mod keeping;
 mod kubectl;
 mod leaders;
@@ -32,6 +35,7 @@ mod live;
 mod live_edits;
 mod objects;
 mod oracle;
+mod own_account;
 mod parts;
 mod patience;
 mod policies;
@@ -69,6 +73,9 @@ fn main() -> ExitCode {
         policies::CASES,
         registering::CASES,
         reports::CASES,
+        own_account::CASES,
+        helm_charts::CASES,
+        helm_install::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));

@@ -16,6 +16,8 @@ pub(crate) struct Case {
     name: &'static str,
     run: fn(&Sandbox<'_>),
     needs_controllers: bool,
+    /// What else it needs that may not be here: an error says what.
+    needs: Option<fn() -> Result<(), String>>,
     runs_alone: bool,
     takes_long: bool,
 }
@@ -24,7 +26,7 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) const fn new(name: &'static str, run: fn(&Sandbox<'_>)) -> Self {
-        Self { name, run, needs_controllers: false, runs_alone: false, takes_long: false }
+        Self { name, run, needs_controllers: false, needs: None, runs_alone: false, takes_long: false }
     }
 
     /// It waits for what kube-controller-manager does.
@@ -35,6 +37,11 @@ impl Case {
     /// It takes many minutes, and runs only with `PORTCULLIS_LONG=1`.
     pub(crate) const fn long(self) -> Self {
         Self { takes_long: true, ..self }
+    }
+
+    /// It is ignored where this is an error, which says why.
+    pub(crate) const fn needing(self, needs: fn() -> Result<(), String>) -> Self {
+        Self { needs: Some(needs), ..self }
     }
 
     /// It does something to the control plane that no other test would bear, such as stopping it.
@@ -74,6 +81,9 @@ fn runnable(case: Case, source: &Result<Source, String>) -> Result<&Source, Stri
     let source = source.as_ref().map_err(Clone::clone)?;
     if case.needs_controllers && !source.has_controllers() {
         return Err("it needs a kube-controller-manager in KUBEBUILDER_ASSETS".to_owned());
+    }
+    if let Some(needs) = case.needs {
+        needs()?;
     }
     Ok(source)
 }
