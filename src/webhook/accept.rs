@@ -3,7 +3,9 @@
 //! Draining is why this is by hand. A caller with keep-alive sends its next request on a connection that it takes for open; a
 //! POST that meets a closed one is lost. So for some time every answer says `connection: close`, on old connections and on new
 //! ones, until nobody has a connection left that could be closed under a request.
-#![expect(clippy::disallowed_methods, reason = "edge: it opens the webhook's port")]
+#![expect(clippy::disallowed_methods, reason = "edge: it opens the webhook's port, and keeps time")]
+
+mod crowd;
 
 use std::{
     convert::Infallible,
@@ -35,13 +37,13 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tower::ServiceExt as _;
 
+use self::crowd::{Coming, Crowd, Guest, Place};
 use super::metrics::{Metrics, Shed};
 use crate::engine::limits::{CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
 
@@ -89,7 +91,7 @@ pub async fn serve(
         draining: draining.clone(),
         metrics: Arc::clone(&metrics),
     });
-    let permits = Arc::new(Semaphore::new(settings.connections));
+    let crowd = Crowd::new(settings.connections);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
 
@@ -104,10 +106,13 @@ pub async fn serve(
             biased;
             () = &mut until_closed => break,
             Some(_) = connections.join_next() => {}
-            (Some(permit), accepted) = accept(&listener, &permits) => match accepted {
-                Ok(stream) => {
-                    connections.spawn(Arc::clone(&server).connection(stream, permit, graceful.watcher()));
-                }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => match crowd.place().await {
+                    Some(place) => {
+                        connections.spawn(Arc::clone(&server).connection(stream, place, graceful.watcher()));
+                    }
+                    None => metrics.shed(Shed::Full),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     metrics.shed(Shed::Accept);
@@ -167,14 +172,18 @@ impl Default for Settings {
 // === impl Server ===
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, place: Place, watcher: Watcher) {
         let _connected = self.metrics.connect();
-        if let Err(shed) = Arc::clone(&self).serve(stream, watcher).await {
+        let ended = select! {
+            ended = Arc::clone(&self).serve(stream, &place.guest, watcher) => ended,
+            () = place.guest.is_told_to_go() => Err(Shed::Crowded),
+        };
+        if let Err(shed) = ended {
             self.metrics.shed(shed);
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher) -> Result<(), Shed> {
+    async fn serve(self: Arc<Self>, stream: TcpStream, guest: &Arc<Guest>, watcher: Watcher) -> Result<(), Shed> {
         // An answer is one small write, which must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let shaken = time::timeout(self.settings.handshake, self.tls.accept(stream)).await;
@@ -183,16 +192,12 @@ impl Server {
             Shed::Handshake
         })?;
         let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &self.http2 } else { &self.http1 };
-        let asked = AtomicBool::new(false);
-        let service = service_fn(|request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
-            Arc::clone(&self).answer(request)
-        });
+        let service = service_fn(|request: Request<Incoming>| Arc::clone(&self).answer(request, Arc::clone(guest)));
         let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
         let ended = select! {
             ended = &mut served => ended,
             () = time::sleep(self.settings.first_request) => {
-                if !asked.load(Ordering::Relaxed) {
+                if !guest.has_asked() {
                     return Err(Shed::Silent);
                 }
                 served.await
@@ -206,23 +211,20 @@ impl Server {
         })
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        guest: Arc<Guest>,
+    ) -> Result<axum::response::Response, Infallible> {
+        let _in_hand = guest.asks();
         let version = request.version();
+        let request = request.map(|body| axum::body::Body::new(Coming::of(body, &guest)));
         let mut response = self.router.clone().oneshot(request).await?;
         if self.draining.has_begun() {
             close(response.headers_mut(), version);
         }
         Ok(response)
     }
-}
-
-/// A permit first: what cannot be served is left to the backlog, and a handshake is work already.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
-    (permit, listener.accept().await.map(|(stream, _)| stream))
 }
 
 /// HTTP/2 has no such header; its connections are told by GOAWAY when the listener closes.

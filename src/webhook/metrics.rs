@@ -50,6 +50,10 @@ pub enum Shed {
     Silent,
     /// The connection broke.
     Connection,
+    /// All places were taken, and it held one without need.
+    Crowded,
+    /// All places were taken by connections with something in hand.
+    Full,
     /// `accept` failed: most often too many open files.
     Accept,
     /// Still open when the time for shutting down was over.
@@ -170,7 +174,7 @@ impl Outcome {
 // === impl Shed ===
 
 impl Shed {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Busy,
         Self::Late,
         Self::Panic,
@@ -178,6 +182,8 @@ impl Shed {
         Self::HandshakeLate,
         Self::Silent,
         Self::Connection,
+        Self::Crowded,
+        Self::Full,
         Self::Accept,
         Self::Shutdown,
     ];
@@ -191,6 +197,8 @@ impl Shed {
             Self::HandshakeLate => "handshake-late",
             Self::Silent => "silent",
             Self::Connection => "connection",
+            Self::Crowded => "crowded",
+            Self::Full => "full",
             Self::Accept => "accept",
             Self::Shutdown => "shutdown",
         }

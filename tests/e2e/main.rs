@@ -37,8 +37,11 @@ mod policies;
 mod portcullis;
 mod processes;
 mod registration;
+mod replicas;
 mod reports;
+mod roll_outs;
 mod sandbox;
+mod traffic;
 mod trial;
 
 use std::{io::Write as _, process::ExitCode};
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         leaders::CASES,
         policies::CASES,
         reports::CASES,
+        roll_outs::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));
