@@ -84,6 +84,10 @@ pub const BODY_AT_ONCE_MS: u64 = 50;
 /// ones; more than this would come near the usual 1,024 open files.
 pub const CONNECTIONS: usize = 768;
 
+/// Connections that wait to be accepted. Where the queue is full a caller tries again a second later; systems cap this at 4,096
+/// themselves.
+pub const BACKLOG: u32 = 4_096;
+
 /// Milliseconds without a sign of life after which a connection that has asked before gives its place to a new one when
 /// there is none left: longer than the pauses of a caller that uses it.
 pub const CROWDED_MS: u64 = 1_000;

@@ -21,6 +21,7 @@ use std::{
 };
 
 use axum::Router;
+use futures::FutureExt as _;
 use hyper::{
     HeaderMap, Request, Version,
     body::Incoming,
@@ -29,15 +30,13 @@ use hyper::{
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
-    task::JoinSet,
+    sync::watch,
+    task::{self, JoinSet},
     time,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
@@ -45,7 +44,7 @@ use tower::ServiceExt as _;
 
 use self::crowd::{Coming, Crowd, Guest, Place};
 use super::metrics::{Metrics, Shed};
-use crate::engine::limits::{CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
+use crate::engine::limits::{BACKLOG, CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
 
 /// Whether the process is on its way out: answers say `connection: close`, and `/readyz` says no.
 #[derive(Clone, Debug, Default)]
@@ -65,11 +64,12 @@ pub struct Settings {
     pub idle: Duration,
 }
 
-/// Opens the port; std sets `SO_REUSEADDR`, so that a restart does not wait for old connections.
+/// Opens the port, so that a restart does not wait for old connections.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown`, drains, and says how many connections were cut off in the end.
@@ -92,7 +92,7 @@ pub async fn serve(
         metrics: Arc::clone(&metrics),
     });
     let crowd = Crowd::new(settings.connections);
-    let graceful = GracefulShutdown::new();
+    let (close, closing) = watch::channel(false);
     let mut connections = JoinSet::new();
 
     let mut until_closed = pin!(async {
@@ -109,7 +109,7 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => match crowd.place().await {
                     Some(place) => {
-                        connections.spawn(Arc::clone(&server).connection(stream, place, graceful.watcher()));
+                        connections.spawn(Arc::clone(&server).connection(stream, place, closing.clone()));
                     }
                     None => metrics.shed(Shed::Full),
                 },
@@ -122,9 +122,14 @@ pub async fn serve(
             }
         }
     }
+    // Whoever has connected already has been let in, as far as it knows.
+    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+        let Some(place) = crowd.place().await else { break };
+        connections.spawn(Arc::clone(&server).connection(stream, place, closing.clone()));
+    }
     drop(listener);
     let finished = async {
-        graceful.shutdown().await;
+        close.send_replace(true);
         while connections.join_next().await.is_some() {}
     };
     let _ = time::timeout(settings.finish, finished).await;
@@ -172,10 +177,10 @@ impl Default for Settings {
 // === impl Server ===
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, place: Place, watcher: Watcher) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, place: Place, closing: watch::Receiver<bool>) {
         let _connected = self.metrics.connect();
         let ended = select! {
-            ended = Arc::clone(&self).serve(stream, &place.guest, watcher) => ended,
+            ended = Arc::clone(&self).serve(stream, &place.guest, closing) => ended,
             () = place.guest.is_told_to_go() => Err(Shed::Crowded),
         };
         if let Err(shed) = ended {
@@ -183,7 +188,12 @@ impl Server {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, guest: &Arc<Guest>, watcher: Watcher) -> Result<(), Shed> {
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        guest: &Arc<Guest>,
+        mut closing: watch::Receiver<bool>,
+    ) -> Result<(), Shed> {
         // An answer is one small write, which must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let shaken = time::timeout(self.settings.handshake, self.tls.accept(stream)).await;
@@ -193,14 +203,28 @@ impl Server {
         })?;
         let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &self.http2 } else { &self.http1 };
         let service = service_fn(|request: Request<Incoming>| Arc::clone(&self).answer(request, Arc::clone(guest)));
-        let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
-        let ended = select! {
-            ended = &mut served => ended,
-            () = time::sleep(self.settings.first_request) => {
-                if !guest.has_asked() {
-                    return Err(Shed::Silent);
+        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut silence = pin!(time::sleep(self.settings.first_request));
+        let (mut is_new, mut stays) = (true, true);
+        let ended = loop {
+            select! {
+                biased;
+                ended = &mut served => break ended,
+                () = &mut silence, if is_new => {
+                    is_new = false;
+                    if !guest.has_asked() {
+                        return Err(Shed::Silent);
+                    }
                 }
-                served.await
+                () = is_closing(&mut closing), if stays => {
+                    stays = false;
+                    // What has come by now is a request still, and no idle connection: it is seen before the end is.
+                    task::yield_now().await;
+                    if let Some(ended) = served.as_mut().now_or_never() {
+                        break ended;
+                    }
+                    served.as_mut().graceful_shutdown();
+                }
             }
         };
         ended.or_else(|error| {
@@ -225,6 +249,10 @@ impl Server {
         }
         Ok(response)
     }
+}
+
+async fn is_closing(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 /// HTTP/2 has no such header; its connections are told by GOAWAY when the listener closes.

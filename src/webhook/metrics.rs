@@ -148,6 +148,10 @@ impl Metrics {
         self.certificate.set(at.as_second());
     }
 
+    pub(super) fn reviews_in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
     pub(super) fn enter(&self) -> Counted {
         Counted::new(&self.in_flight)
     }

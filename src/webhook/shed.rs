@@ -37,7 +37,8 @@ pub struct Gate {
     wait: Duration,
 }
 
-/// What a review holds of the room: what it has announced while that comes at once, and what has come of it otherwise.
+/// What a review holds of the room: the least until a beginning has come, then what it announces as long as that comes at
+/// once, and otherwise what has come of it.
 #[derive(Debug)]
 pub struct Room(OwnedSemaphorePermit);
 
@@ -86,10 +87,10 @@ impl Gate {
         }
     }
 
-    /// Room for a review that announces so many bytes; one that announces nothing begins with the least. None where there is
-    /// none now and too many wait already, or where none comes free in time.
-    pub async fn enter(&self, bytes: Option<usize>, deadline: Instant) -> Option<Room> {
-        self.take(self.units(bytes.unwrap_or_default()), deadline).await.map(Room)
+    /// Room for a review to begin with. None where there is none now and too many wait already, or where none comes free in
+    /// time.
+    pub async fn enter(&self, deadline: Instant) -> Option<Room> {
+        self.take(1, deadline).await.map(Room)
     }
 
     /// Reads a body that must be whole by then, without ever holding more than a review may have, nor room for what does not
@@ -117,12 +118,15 @@ impl Gate {
     ) -> Result<(Bytes, Room), Incomplete> {
         let mut first = Bytes::new();
         let mut all: Vec<u8> = Vec::new();
+        // Once a beginning has come there is room for all of it, or for none: many halves would keep each other waiting.
+        let mut expected = announced.unwrap_or_default();
         loop {
             let come = first.len().max(all.len());
             let frame = match time::timeout(Duration::from_millis(BODY_AT_ONCE_MS), body.frame()).await {
                 Ok(frame) => frame,
                 Err(_) => {
                     room.keep(come);
+                    expected = 0;
                     body.frame().await
                 }
             };
@@ -132,7 +136,8 @@ impl Gate {
             if come + data.len() > REVIEW_BYTES {
                 return Err(Incomplete::TooLarge);
             }
-            self.widen(&mut room, come + data.len(), until).await?;
+            let come = come + data.len();
+            self.widen(&mut room, if come > REVIEW_UNIT { come.max(expected) } else { come }, until).await?;
             if first.is_empty() && all.is_empty() {
                 first = data;
                 continue;
@@ -242,13 +247,16 @@ mod tests {
     async fn has_room_for_many_small_reviews_or_a_few_large_ones() {
         let later = Instant::now() + Duration::from_mins(1);
         let gate = Gate::new(Bounds { bytes: 2 * REVIEW_BYTES, waiting: 0, wait: Duration::ZERO });
-        let first = gate.enter(Some(REVIEW_BYTES), later).await;
-        let small = gate.enter(Some(100), later).await;
+        let read = async |bytes: usize| {
+            let room = gate.enter(later).await?;
+            gate.collect(Body::from(vec![0; bytes]), Some(bytes), room, later).await.ok()
+        };
+        let (first, small) = (read(REVIEW_BYTES).await, read(100).await);
         assert!(first.is_some() && small.is_some());
-        assert!(gate.enter(Some(REVIEW_BYTES), later).await.is_none());
-        assert!(gate.enter(Some(REVIEW_UNIT + 1), later).await.is_some() && gate.enter(None, later).await.is_some());
+        assert!(read(REVIEW_BYTES).await.is_none());
+        assert!(read(REVIEW_UNIT + 1).await.is_some());
         drop(first);
-        assert!(gate.enter(Some(REVIEW_BYTES), later).await.is_some());
+        assert!(read(REVIEW_BYTES).await.is_some());
     }
 
     /// A body of which nothing comes.
@@ -270,15 +278,15 @@ mod tests {
     async fn what_is_announced_and_does_not_come_keeps_nobody_out() {
         let later = Instant::now() + Duration::from_mins(1);
         let gate = Gate::new(Bounds { bytes: REVIEW_BYTES, waiting: 1, wait: Duration::from_mins(1) });
-        let room = gate.enter(Some(REVIEW_BYTES), later).await.unwrap();
+        let room = gate.enter(later).await.unwrap();
         let stalled = gate.collect(Body::new(Nothing), Some(REVIEW_BYTES), room, later);
         let others = async {
-            let room = gate.enter(Some(REVIEW_BYTES), later).await.unwrap();
-            gate.collect(Body::from(vec![0; 100]), None, room, later).await.unwrap().0.len()
+            let room = gate.enter(later).await.unwrap();
+            gate.collect(Body::from(vec![0; REVIEW_BYTES]), None, room, later).await.unwrap().0.len()
         };
         tokio::select! {
             stalled = stalled => panic!("{stalled:?}"),
-            read = others => assert_eq!(read, 100),
+            read = others => assert_eq!(read, REVIEW_BYTES),
         }
     }
 
@@ -286,10 +294,10 @@ mod tests {
     async fn what_was_not_announced_takes_room_as_it_comes() {
         let later = Instant::now() + Duration::from_mins(1);
         let gate = Gate::new(Bounds { bytes: 4 * REVIEW_UNIT, waiting: 0, wait: Duration::ZERO });
-        let room = gate.enter(None, later).await.unwrap();
+        let room = gate.enter(later).await.unwrap();
         let (whole, room) = gate.collect(Body::from(vec![0; 3 * REVIEW_UNIT]), None, room, later).await.unwrap();
         assert_eq!((whole.len(), room.0.num_permits()), (3 * REVIEW_UNIT, 3));
-        let second = gate.enter(None, later).await.unwrap();
+        let second = gate.enter(later).await.unwrap();
         let body = Body::from(vec![0; 2 * REVIEW_UNIT]);
         assert!(matches!(gate.collect(body, None, second, later).await, Err(Incomplete::Busy)));
     }
@@ -298,11 +306,11 @@ mod tests {
     async fn waits_for_room_but_not_for_ever() {
         let later = Instant::now() + Duration::from_mins(1);
         let gate = Gate::new(Bounds { bytes: 1, waiting: 1, wait: Duration::from_millis(20) });
-        let held = gate.enter(Some(1), later).await.unwrap();
-        assert!(gate.enter(Some(1), later).await.is_none());
+        let held = gate.enter(later).await.unwrap();
+        assert!(gate.enter(later).await.is_none());
         let patient = Gate::new(Bounds { bytes: 1, waiting: 1, wait: Duration::from_mins(1) });
-        let first = patient.enter(Some(1), later).await.unwrap();
-        let (second, third, ()) = tokio::join!(biased; patient.enter(Some(1), later), patient.enter(Some(1), later), async {
+        let first = patient.enter(later).await.unwrap();
+        let (second, third, ()) = tokio::join!(biased; patient.enter(later), patient.enter(later), async {
             drop(first);
         });
         assert!(second.is_some() && third.is_none());

@@ -13,6 +13,7 @@
 )]
 
 mod basics;
+mod caller;
 mod cluster;
 mod control_plane;
 mod crds;
@@ -31,6 +32,7 @@ mod live;
 mod live_edits;
 mod objects;
 mod oracle;
+mod overload;
 mod parts;
 mod patience;
 mod policies;
@@ -41,6 +43,7 @@ mod replicas;
 mod reports;
 mod roll_outs;
 mod sandbox;
+mod strangers;
 mod traffic;
 mod trial;
 
@@ -68,7 +71,9 @@ fn main() -> ExitCode {
         leaders::CASES,
         policies::CASES,
         reports::CASES,
+        overload::CASES,
         roll_outs::CASES,
+        strangers::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));

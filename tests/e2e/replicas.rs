@@ -54,7 +54,7 @@ const PROBE: Duration = Duration::from_millis(200);
 const PROPAGATION: Duration = Duration::from_secs(1);
 
 /// For how long each goes on serving when it ends, in seconds: longer than it takes until nobody sends it anything new.
-const DRAIN: &str = "3";
+const DRAIN: &str = "5";
 
 // === impl Replicas ===
 

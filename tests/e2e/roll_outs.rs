@@ -1,6 +1,6 @@
 //! Replicas come and go, certificates and CAs change, a leader dies: while users write all the time, and none of them notices.
 //!
-//! `PORTCULLIS_PROOF_SECONDS` says for how long at least.
+//! `PORTCULLIS_PROOF_SECONDS` says for how long at least, and `PORTCULLIS_PROOF_WRITES` how many writes a second.
 
 use std::{
     io::Write as _,
@@ -26,8 +26,6 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("roll-outs: when the leader is killed grants are made all the same, and another leads", killed).alone(),
 ];
 
-const WRITES_PER_SECOND: u32 = 50;
-
 /// Tells what was measured, in the test's own name.
 pub(crate) fn report(what: &str, figures: &impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{what}: {figures}");
@@ -35,8 +33,11 @@ pub(crate) fn report(what: &str, figures: &impl std::fmt::Display) {
 
 /// For how long a proof goes on at least.
 pub(crate) fn duration() -> Duration {
-    let given = std::env::var("PORTCULLIS_PROOF_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(given.unwrap_or(8))
+    Duration::from_secs(setting("PORTCULLIS_PROOF_SECONDS", 8).into())
+}
+
+fn setting(name: &str, default: u32) -> u32 {
+    std::env::var(name).ok().and_then(|given| given.parse().ok()).unwrap_or(default)
 }
 
 /// Two replicas that are asked about every write, while there are writes.
@@ -51,7 +52,7 @@ fn under_traffic(
     let mut registration =
         Registration::balanced(&crossing.gw, sandbox, replicas.endpoints(), &signer.pem, &traffic::hooks());
     let kubeconfig = sandbox.plane().kubeconfig("writer", Some("system:masters"));
-    let traffic = Traffic::start(&crossing, &kubeconfig, WRITES_PER_SECOND);
+    let traffic = Traffic::start(&crossing, &kubeconfig, setting("PORTCULLIS_PROOF_WRITES", 20));
     change(&crossing, &mut replicas, &mut registration, &signer, &traffic);
     // What breaks late is seen too.
     thread::sleep(duration().saturating_sub(traffic.elapsed()).max(Duration::from_secs(1)));

@@ -63,7 +63,7 @@ struct Step {
 }
 
 /// Each of these writes to an object of its own, one write after the other.
-const LANES: u32 = 60;
+const LANES: u32 = 20;
 
 /// How long the API server waits for us here. The product asks for less; on a busy machine that would be a bound on its speed.
 const SECONDS: u32 = 10;
