@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use crate::engine::limits::{
-    BODY_AT_ONCE_MS, LARGE_AT_ONCE, REVIEW_BYTES, REVIEW_MS, REVIEW_MS_MOST, REVIEW_UNIT, REVIEWS_BYTES, REVIEWS_WAITING, WAIT_MS,
+    BODY_AT_ONCE_MS, LARGE_AT_ONCE, REVIEW_BYTES, REVIEW_MS, REVIEW_MS_MOST, REVIEW_UNIT, REVIEWS_BYTES,
+    REVIEWS_WAITING, WAIT_MS,
 };
 
 /// How much is in hand at once, and how much may wait for how long.

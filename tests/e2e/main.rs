@@ -41,6 +41,7 @@ mod processes;
 mod registration;
 mod replicas;
 mod reports;
+mod rights;
 mod roll_outs;
 mod sandbox;
 mod strangers;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         policies::CASES,
         reports::CASES,
         overload::CASES,
+        rights::CASES,
         roll_outs::CASES,
         strangers::CASES,
     ]

@@ -22,9 +22,11 @@ use crate::{
     trial::Case,
 };
 
-pub(crate) const CASES: &[Case] =
-    &[Case::new("overload: at twice the capacity what is answered is answered in time, and memory is bounded", overload)
-        .alone()];
+pub(crate) const CASES: &[Case] = &[Case::new(
+    "overload: at twice the capacity what is answered is answered in time, and memory is bounded",
+    overload,
+)
+.alone()];
 
 /// What the API server would wait, which is said with every review.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -213,7 +215,11 @@ impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (judged, shed, cut, other) = (self.judged.len(), self.shed.len(), self.cut, self.other.len());
         write!(f, "{judged} judged in {:.1} s ({:.0} a second)", self.lasted.as_secs_f64(), self.per_second())?;
-        write!(f, ", {shed} turned away and {cut} while they sent, {other} otherwise, {} due and not sent", self.unsent)?;
+        write!(
+            f,
+            ", {shed} turned away and {cut} while they sent, {other} otherwise, {} due and not sent",
+            self.unsent
+        )?;
         for (what, took) in [("judged", &self.judged), ("turned away", &self.shed)] {
             let ms = |percent: usize| {
                 took.get(took.len().saturating_sub(1) * percent / 100).map_or(0.0, |took| took.as_secs_f64() * 1000.0)

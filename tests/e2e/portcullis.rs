@@ -117,11 +117,6 @@ impl Portcullis {
         fs::read_to_string(self.folder.path().join("ca.pem")).expect("its CA")
     }
 
-    /// Where it says how it is.
-    pub(crate) fn admin(&self) -> SocketAddr {
-        self.admin
-    }
-
     /// A number of `/metrics`, by its name and labels.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let metrics = self.get("/metrics").ok()?;
@@ -155,6 +150,10 @@ impl Portcullis {
             let answer = self.get("/readyz")?;
             if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
         });
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.get("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     pub(crate) fn log(&self) -> String {

@@ -217,10 +217,7 @@ fn follow(running: Arc<Mutex<Vec<Arc<Portcullis>>>>, endpoints: Endpoints, stop:
         let mut under_way: Vec<(Instant, Vec<_>)> = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let replicas = running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let is_ready = |replica: &Arc<Portcullis>| {
-                replica.get("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-            };
-            let ready: Vec<_> = replicas.iter().filter(|replica| is_ready(replica)).map(|one| one.address()).collect();
+            let ready: Vec<_> = replicas.iter().filter(|one| one.is_ready()).map(|one| one.address()).collect();
             drop(replicas);
             if under_way.last().is_none_or(|(_, last)| *last != ready) {
                 under_way.push((Instant::now(), ready));

@@ -110,8 +110,14 @@ fn killed(sandbox: &Sandbox<'_>) {
         let (took, count) = (killed.elapsed(), granted.len());
         granted.push(grant_one(crossing, count, killed));
         report(
-            &format!("the leader was killed {:.1} s after the first write, with a lease of {LEASE} s", begun.as_secs_f64()),
-            &format!("another led {:.1} s later, and {count} grants were made in between, at {granted:.1?}", took.as_secs_f64()),
+            &format!(
+                "the leader was killed {:.1} s after the first write, with a lease of {LEASE} s",
+                begun.as_secs_f64()
+            ),
+            &format!(
+                "another led {:.1} s later, and {count} grants were made in between, at {granted:.1?}",
+                took.as_secs_f64()
+            ),
         );
         assert!(count > 0, "no grant was made while nobody led");
     });

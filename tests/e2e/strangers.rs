@@ -101,7 +101,9 @@ impl Normal {
                         kept = Some(caller);
                         if is_new { &mut served.new } else { &mut served.kept }.push(begun.elapsed());
                     }
-                    Err(error) => served.failed.push(format!("{} connection: {error}", if is_new { "new" } else { "kept" })),
+                    Err(error) => {
+                        served.failed.push(format!("{} connection: {error}", if is_new { "new" } else { "kept" }))
+                    }
                 }
                 round += 1;
                 sleep(Duration::from_millis(20)).await;
@@ -287,7 +289,8 @@ fn idle(_: &Sandbox<'_>) {
     );
     served.is_whole();
     assert!(most <= CONNECTIONS, "{most} at once");
-    let given_up: f64 = ["crowded", "silent", "handshake", "handshake-late"].map(|why| shed(&portcullis, why)).iter().sum();
+    let given_up: f64 =
+        ["crowded", "silent", "handshake", "handshake-late"].map(|why| shed(&portcullis, why)).iter().sum();
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let without_place = count as f64 - CONNECTIONS;
     assert!(given_up >= without_place, "{given_up} of {count}: {:?}", portcullis.get("/metrics"));

@@ -100,7 +100,8 @@ impl Crowd {
     fn make_room(&self) {
         let now = millis_since(self.began);
         let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        let least = guests.values().filter_map(|guest| Some((guest.worth(now)?, guest))).min_by_key(|(worth, _)| *worth);
+        let least =
+            guests.values().filter_map(|guest| Some((guest.worth(now)?, guest))).min_by_key(|(worth, _)| *worth);
         if let Some((_, guest)) = least {
             guest.goes.store(true, Ordering::Relaxed);
             guest.go.notify_one();
