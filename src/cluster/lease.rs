@@ -109,11 +109,16 @@ impl Lease {
         settled(self.leases.replace(NAME, &PostParams::default(), &lease).await)
     }
 
+    /// Again where the Lease was written meanwhile: a renewal of ours may be under way still when we are told to stop.
     async fn release(&self) -> Result<(), kube::Error> {
-        let Some(mut lease) = self.leases.get_opt(NAME).await? else { return Ok(()) };
-        let Some(spec) = lease.spec.as_mut().filter(|spec| holder(spec) == self.identity) else { return Ok(()) };
-        spec.holder_identity = None;
-        settled(self.leases.replace(NAME, &PostParams::default(), &lease).await).map(drop)
+        loop {
+            let Some(mut lease) = self.leases.get_opt(NAME).await? else { return Ok(()) };
+            let Some(spec) = lease.spec.as_mut().filter(|spec| holder(spec) == self.identity) else { return Ok(()) };
+            spec.holder_identity = None;
+            if settled(self.leases.replace(NAME, &PostParams::default(), &lease).await)? {
+                return Ok(());
+            }
+        }
     }
 
     fn renewed(&self, before: &LeaseSpec) -> LeaseSpec {

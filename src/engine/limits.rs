@@ -76,9 +76,21 @@ pub const REVIEW_MS_MOST: u64 = 30_000;
 /// Milliseconds for a body to arrive. The API server sends it in one piece; who trickles it holds room that others need.
 pub const BODY_MS: u64 = 5_000;
 
+/// Milliseconds for which room is kept for what a body has announced and not sent: a few round trips. After that it holds
+/// room for what has come alone, so that announcing much is no way to keep others out.
+pub const BODY_AT_ONCE_MS: u64 = 50;
+
 /// Connections at once, with those in their handshake. An API server has one for each review in flight and keeps 25 idle
 /// ones; more than this would come near the usual 1,024 open files.
 pub const CONNECTIONS: usize = 768;
+
+/// Connections that wait to be accepted. Where the queue is full a caller tries again a second later; systems cap this at 4,096
+/// themselves.
+pub const BACKLOG: u32 = 4_096;
+
+/// Milliseconds without a sign of life after which a connection that has asked before gives its place to a new one when
+/// there is none left: longer than the pauses of a caller that uses it.
+pub const CROWDED_MS: u64 = 1_000;
 
 /// Milliseconds for a TLS handshake: a few round trips inside one cluster.
 pub const HANDSHAKE_MS: u64 = 5_000;

@@ -3,7 +3,9 @@
 //! Draining is why this is by hand. A caller with keep-alive sends its next request on a connection that it takes for open; a
 //! POST that meets a closed one is lost. So for some time every answer says `connection: close`, on old connections and on new
 //! ones, until nobody has a connection left that could be closed under a request.
-#![expect(clippy::disallowed_methods, reason = "edge: it opens the webhook's port")]
+#![expect(clippy::disallowed_methods, reason = "edge: it opens the webhook's port, and keeps time")]
+
+mod crowd;
 
 use std::{
     convert::Infallible,
@@ -19,6 +21,7 @@ use std::{
 };
 
 use axum::Router;
+use futures::FutureExt as _;
 use hyper::{
     HeaderMap, Request, Version,
     body::Incoming,
@@ -27,24 +30,22 @@ use hyper::{
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use rustls::ServerConfig;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    sync::watch,
+    task::{self, JoinSet},
     time,
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use self::crowd::{Coming, Crowd, Guest, Place};
 use super::metrics::{Metrics, Shed};
-use crate::engine::limits::{CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
+use crate::engine::limits::{BACKLOG, CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
 
 /// Whether the process is on its way out: answers say `connection: close`, and `/readyz` says no.
 #[derive(Clone, Debug, Default)]
@@ -64,11 +65,12 @@ pub struct Settings {
     pub idle: Duration,
 }
 
-/// Opens the port; std sets `SO_REUSEADDR`, so that a restart does not wait for old connections.
+/// Opens the port, so that a restart does not wait for old connections.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown`, drains, and says how many connections were cut off in the end.
@@ -90,8 +92,8 @@ pub async fn serve(
         draining: draining.clone(),
         metrics: Arc::clone(&metrics),
     });
-    let permits = Arc::new(Semaphore::new(settings.connections));
-    let graceful = GracefulShutdown::new();
+    let crowd = Crowd::new(settings.connections);
+    let (close, closing) = watch::channel(false);
     let mut connections = JoinSet::new();
 
     let mut until_closed = pin!(async {
@@ -105,10 +107,13 @@ pub async fn serve(
             biased;
             () = &mut until_closed => break,
             Some(_) = connections.join_next() => {}
-            (Some(permit), accepted) = accept(&listener, &permits) => match accepted {
-                Ok(stream) => {
-                    connections.spawn(Arc::clone(&server).connection(stream, permit, graceful.watcher()));
-                }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => match crowd.place().await {
+                    Some(place) => {
+                        connections.spawn(Arc::clone(&server).connection(stream, place, closing.clone()));
+                    }
+                    None => metrics.shed(Shed::Full),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     metrics.shed(Shed::Accept);
@@ -118,9 +123,14 @@ pub async fn serve(
             }
         }
     }
+    // Whoever has connected already has been let in, as far as it knows.
+    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+        let Some(place) = crowd.place().await else { break };
+        connections.spawn(Arc::clone(&server).connection(stream, place, closing.clone()));
+    }
     drop(listener);
     let finished = async {
-        graceful.shutdown().await;
+        close.send_replace(true);
         while connections.join_next().await.is_some() {}
     };
     let _ = time::timeout(settings.finish, finished).await;
@@ -168,14 +178,23 @@ impl Default for Settings {
 // === impl Server ===
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, place: Place, closing: watch::Receiver<bool>) {
         let _connected = self.metrics.connect();
-        if let Err(shed) = Arc::clone(&self).serve(stream, watcher).await {
+        let ended = select! {
+            ended = Arc::clone(&self).serve(stream, &place.guest, closing) => ended,
+            () = place.guest.is_told_to_go() => Err(Shed::Crowded),
+        };
+        if let Err(shed) = ended {
             self.metrics.shed(shed);
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher) -> Result<(), Shed> {
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        guest: &Arc<Guest>,
+        mut closing: watch::Receiver<bool>,
+    ) -> Result<(), Shed> {
         // An answer is one small write, which must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let shaken = time::timeout(self.settings.handshake, self.tls.accept(stream)).await;
@@ -184,19 +203,29 @@ impl Server {
             if is_of_the_caller(&error) { Shed::Caller } else { Shed::Handshake }
         })?;
         let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &self.http2 } else { &self.http1 };
-        let asked = AtomicBool::new(false);
-        let service = service_fn(|request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
-            Arc::clone(&self).answer(request)
-        });
-        let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
-        let ended = select! {
-            ended = &mut served => ended,
-            () = time::sleep(self.settings.first_request) => {
-                if !asked.load(Ordering::Relaxed) {
-                    return Err(Shed::Silent);
+        let service = service_fn(|request: Request<Incoming>| Arc::clone(&self).answer(request, Arc::clone(guest)));
+        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut silence = pin!(time::sleep(self.settings.first_request));
+        let (mut is_new, mut stays) = (true, true);
+        let ended = loop {
+            select! {
+                biased;
+                ended = &mut served => break ended,
+                () = &mut silence, if is_new => {
+                    is_new = false;
+                    if !guest.has_asked() {
+                        return Err(Shed::Silent);
+                    }
                 }
-                served.await
+                () = is_closing(&mut closing), if stays => {
+                    stays = false;
+                    // What has come by now is a request still, and no idle connection: it is seen before the end is.
+                    task::yield_now().await;
+                    if let Some(ended) = served.as_mut().now_or_never() {
+                        break ended;
+                    }
+                    served.as_mut().graceful_shutdown();
+                }
             }
         };
         ended.or_else(|error| {
@@ -207,8 +236,14 @@ impl Server {
         })
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        guest: Arc<Guest>,
+    ) -> Result<axum::response::Response, Infallible> {
+        let _in_hand = guest.asks();
         let version = request.version();
+        let request = request.map(|body| axum::body::Body::new(Coming::of(body, &guest)));
         let mut response = self.router.clone().oneshot(request).await?;
         if self.draining.has_begun() {
             close(response.headers_mut(), version);
@@ -223,13 +258,8 @@ fn is_of_the_caller(error: &io::Error) -> bool {
     matches!(error, Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)))
 }
 
-/// A permit first: what cannot be served is left to the backlog, and a handshake is work already.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
-    (permit, listener.accept().await.map(|(stream, _)| stream))
+async fn is_closing(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 /// HTTP/2 has no such header; its connections are told by GOAWAY when the listener closes.

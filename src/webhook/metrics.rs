@@ -55,6 +55,10 @@ pub enum Shed {
     Silent,
     /// The connection broke.
     Connection,
+    /// All places were taken, and it held one without need.
+    Crowded,
+    /// All places were taken by connections with something in hand.
+    Full,
     /// `accept` failed: most often too many open files.
     Accept,
     /// Still open when the time for shutting down was over.
@@ -176,6 +180,10 @@ impl Metrics {
         }
     }
 
+    pub(super) fn reviews_in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
     pub(super) fn enter(&self) -> Counted {
         Counted::new(&self.in_flight)
     }
@@ -202,7 +210,7 @@ impl Outcome {
 // === impl Shed ===
 
 impl Shed {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Busy,
         Self::Late,
         Self::Panic,
@@ -211,6 +219,8 @@ impl Shed {
         Self::Caller,
         Self::Silent,
         Self::Connection,
+        Self::Crowded,
+        Self::Full,
         Self::Accept,
         Self::Shutdown,
     ];
@@ -225,6 +235,8 @@ impl Shed {
             Self::Caller => "caller",
             Self::Silent => "silent",
             Self::Connection => "connection",
+            Self::Crowded => "crowded",
+            Self::Full => "full",
             Self::Accept => "accept",
             Self::Shutdown => "shutdown",
         }

@@ -7,7 +7,6 @@ mod service_network;
 
 use std::{
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, PoisonError},
@@ -16,6 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) use self::service_network::Endpoints;
 use self::{certificates::Authority, service_network::ServiceNetwork};
 use crate::{
     crds,
@@ -139,9 +139,9 @@ impl ControlPlane {
         self.wait_until_ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Leads what the API server sends to this cluster IP and port to a process here.
-    pub(crate) fn route(&self, cluster_ip: &str, port: u16, process: SocketAddr) {
-        self.services.route(format!("{cluster_ip}:{port}"), process);
+    /// Leads what the API server sends to this cluster IP and port to processes here.
+    pub(crate) fn route(&self, cluster_ip: &str, port: u16, endpoints: impl Into<Endpoints>) {
+        self.services.route(format!("{cluster_ip}:{port}"), endpoints.into());
     }
 
     /// Everything that the API server has been asked so far to write: its audit events, oldest first.

@@ -108,7 +108,8 @@ spec:
     }
 }
 
-fn krakend_pod(namespace: &str) -> String {
+/// A KrakenD whose configuration is in a ConfigMap `shop`.
+pub(crate) fn krakend_pod(namespace: &str) -> String {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

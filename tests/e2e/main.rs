@@ -13,6 +13,7 @@
 )]
 
 mod basics;
+mod caller;
 mod certificates;
 mod cluster;
 mod control_plane;
@@ -35,6 +36,7 @@ mod live;
 mod live_edits;
 mod objects;
 mod oracle;
+mod overload;
 mod own_account;
 mod parts;
 mod patience;
@@ -43,8 +45,13 @@ mod portcullis;
 mod processes;
 mod registering;
 mod registration;
+mod replicas;
 mod reports;
+mod rights;
+mod roll_outs;
 mod sandbox;
+mod strangers;
+mod traffic;
 mod trial;
 
 use std::{io::Write as _, process::ExitCode};
@@ -76,6 +83,10 @@ fn main() -> ExitCode {
         own_account::CASES,
         helm_charts::CASES,
         helm_install::CASES,
+        overload::CASES,
+        rights::CASES,
+        roll_outs::CASES,
+        strangers::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));

@@ -26,12 +26,15 @@ pub(crate) struct Portcullis {
     admin: SocketAddr,
 }
 
+/// How many files a process may have open where nobody has said otherwise.
+const OPEN_FILES: &str = "1024";
+
 const WORLD: &str = "world.yaml";
 
 // === impl Portcullis ===
 
 impl Portcullis {
-    /// `portcullis serve` with these arguments; where it listens is ours to say.
+    /// `portcullis serve` with these arguments, and ready; where it listens is ours to say.
     #[track_caller]
     pub(crate) fn serve(args: &[&str]) -> Self {
         let portcullis = Self::start(args);
@@ -44,9 +47,15 @@ impl Portcullis {
     pub(crate) fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let admin = free_address();
-        let mut command = processes::command(Path::new(env!("CARGO_BIN_EXE_portcullis")));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--drain", "1", "--admin", &admin.to_string(), "--ca-out"]);
-        command.arg(folder.path().join("ca.pem")).args(args);
+        let mut command = processes::command(Path::new("sh"));
+        command.args(["-c", "ulimit -n \"$0\"; exec \"$@\"", OPEN_FILES, env!("CARGO_BIN_EXE_portcullis")]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", &admin.to_string()]).args(args);
+        if !args.contains(&"--drain") {
+            command.args(["--drain", "1"]);
+        }
+        if !args.contains(&"--tls-cert") {
+            command.arg("--ca-out").arg(folder.path().join("ca.pem"));
+        }
         // The settings of whoever runs the tests are not theirs.
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| name.to_string_lossy().starts_with("PORTCULLIS_")) {
@@ -108,6 +117,19 @@ impl Portcullis {
         fs::read_to_string(self.folder.path().join("ca.pem")).expect("its CA")
     }
 
+    /// A number of `/metrics`, by its name and labels.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let metrics = self.get("/metrics").ok()?;
+        metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    /// Kilobytes, as `/proc` says them: `VmRSS`, `VmHWM`.
+    pub(crate) fn memory(&self, which: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':'))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    }
+
     /// What its plain HTTP port answers to `/readyz`, `/livez` or `/metrics`: status line, headers and body.
     pub(crate) fn get(&self, path: &str) -> Result<String, String> {
         let ask = || -> std::io::Result<String> {
@@ -128,6 +150,10 @@ impl Portcullis {
             let answer = self.get("/readyz")?;
             if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
         });
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.get("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     pub(crate) fn log(&self) -> String {
@@ -153,6 +179,11 @@ impl Portcullis {
             let says = answer.starts_with("HTTP/1.1 200") && answer.contains(words);
             if says { Ok(answer) } else { Err(answer) }
         })
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&self) {
+        self.process.kill();
     }
 
     /// SIGTERM; how it ended, drained.

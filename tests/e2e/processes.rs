@@ -88,6 +88,10 @@ impl Process {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn terminate(&self) -> Result<ExitStatus, String> {
         self.signal("-TERM")?;
@@ -96,7 +100,7 @@ impl Process {
 
     /// Sends it a signal, as in `-STOP`.
     pub(crate) fn signal(&self, signal: &str) -> Result<(), String> {
-        let pid = self.child.lock().unwrap_or_else(PoisonError::into_inner).id().to_string();
+        let pid = self.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status();
         sent.map(|_| ()).map_err(|error| format!("`kill` cannot be started: {error}"))
     }

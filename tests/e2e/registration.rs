@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    control_plane::Endpoints,
     kubectl::Kubectl,
     patience::wait_until,
     portcullis::Portcullis,
@@ -14,12 +15,15 @@ use crate::{
 pub(crate) struct Registration {
     kubectl: Kubectl,
     name: String,
+    /// How often it was written: each time has a probe of its own.
+    written: usize,
 }
 
 /// How the API server is told to find portcullis.
 #[derive(Clone, Debug)]
 enum Route {
-    Url,
+    /// As in `https://127.0.0.1:8443`.
+    Url(String),
     /// A Service called `portcullis` in this namespace, of port 443.
     Service(String),
 }
@@ -30,6 +34,7 @@ pub(crate) struct Hook {
     door: &'static str,
     rules: Value,
     failure_policy: &'static str,
+    seconds: u32,
 }
 
 /// What a webhook of this name refuses shows that the configuration it is in has come into force.
@@ -41,7 +46,12 @@ impl Hook {
     /// Rules as in a webhook configuration. Where portcullis does not answer, the request fails: nothing passes a test
     /// because nobody looked.
     pub(crate) fn new(door: &'static str, rules: Value) -> Self {
-        Self { door, rules, failure_policy: "Fail" }
+        Self { door, rules, failure_policy: "Fail", seconds: 10 }
+    }
+
+    /// How long the API server waits for an answer.
+    pub(crate) fn within(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
     }
 
     /// Where portcullis does not answer, the request passes.
@@ -85,14 +95,14 @@ impl Hook {
         format!("{}.portcullis.dev", self.door.trim_start_matches('/').replace('/', "-"))
     }
 
-    fn manifest(&self, sandbox: &Sandbox<'_>, portcullis: &Portcullis, route: &Route) -> Value {
+    fn manifest(&self, sandbox: &Sandbox<'_>, ca: &str, route: &Route) -> Value {
         let mut client = match route {
-            Route::Url => json!({ "url": portcullis.url(self.door) }),
+            Route::Url(base) => json!({ "url": format!("{base}{}", self.door) }),
             Route::Service(namespace) => {
                 json!({ "service": { "namespace": namespace, "name": "portcullis", "path": self.door } })
             }
         };
-        client["caBundle"] = json!(base64(portcullis.ca().as_bytes()));
+        client["caBundle"] = json!(base64(ca.as_bytes()));
         let mut manifest = json!({
             "name": self.name(),
             "admissionReviewVersions": ["v1"],
@@ -101,7 +111,7 @@ impl Hook {
             "namespaceSelector": { "matchLabels": { LABEL: sandbox.id() } },
             "failurePolicy": self.failure_policy,
             "sideEffects": "NoneOnDryRun",
-            "timeoutSeconds": 10,
+            "timeoutSeconds": self.seconds,
         });
         if self.is_mutating() {
             manifest["reinvocationPolicy"] = json!("IfNeeded");
@@ -127,26 +137,53 @@ impl Registration {
     /// Registers these hooks, and waits until they are in force.
     #[track_caller]
     pub(crate) fn with(sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
-        Self::by(&Route::Url, sandbox, portcullis, hooks)
+        Self::by(&Route::Url(portcullis.url("")), sandbox, &portcullis.ca(), hooks)
     }
 
     /// Registers these hooks by a Service `portcullis` in this namespace, which is made; the certificate has to be for
     /// `portcullis.NAMESPACE.svc`.
     #[track_caller]
     pub(crate) fn by_service(namespace: &str, sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
+        let endpoints = Endpoints::default();
+        endpoints.set(&[portcullis.address()]);
+        Self::balanced(namespace, sandbox, &endpoints, &portcullis.ca(), hooks)
+    }
+
+    /// The same for whoever is behind the Service, with certificates by this CA.
+    #[track_caller]
+    pub(crate) fn balanced(
+        namespace: &str,
+        sandbox: &Sandbox<'_>,
+        endpoints: &Endpoints,
+        ca: &str,
+        hooks: &[Hook],
+    ) -> Self {
         let kubectl = sandbox.kubectl();
         kubectl.run(&["create", "service", "clusterip", "portcullis", "--tcp=443", "-n", namespace]).succeeds();
         let service = kubectl.get_json(&["service", "portcullis", "-n", namespace]);
         let cluster_ip = service["spec"]["clusterIP"].as_str().expect("a cluster IP");
-        sandbox.plane().route(cluster_ip, 443, portcullis.address());
-        Self::by(&Route::Service(namespace.to_owned()), sandbox, portcullis, hooks)
+        sandbox.plane().route(cluster_ip, 443, endpoints.clone());
+        Self::by(&Route::Service(namespace.to_owned()), sandbox, ca, hooks)
+    }
+
+    /// Registers what [`Self::balanced`] has, with another bundle of CAs.
+    #[track_caller]
+    pub(crate) fn trust(&mut self, namespace: &str, sandbox: &Sandbox<'_>, ca: &str, hooks: &[Hook]) {
+        self.write(&Route::Service(namespace.to_owned()), sandbox, ca, hooks);
     }
 
     #[track_caller]
-    fn by(route: &Route, sandbox: &Sandbox<'_>, portcullis: &Portcullis, hooks: &[Hook]) -> Self {
-        let kubectl = sandbox.kubectl();
+    fn by(route: &Route, sandbox: &Sandbox<'_>, ca: &str, hooks: &[Hook]) -> Self {
         // Made first: whatever fails below, they are deleted.
-        let registration = Self { kubectl: kubectl.clone(), name: format!("portcullis-{}", sandbox.id()) };
+        let name = format!("portcullis-{}", sandbox.id());
+        let mut registration = Self { kubectl: sandbox.kubectl(), name, written: 0 };
+        registration.write(route, sandbox, ca, hooks);
+        registration
+    }
+
+    #[track_caller]
+    fn write(&mut self, route: &Route, sandbox: &Sandbox<'_>, ca: &str, hooks: &[Hook]) {
+        self.written += 1;
         let (mutating, validating): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| hook.is_mutating());
         for (kind, hooks) in
             [("MutatingWebhookConfiguration", mutating), ("ValidatingWebhookConfiguration", validating)]
@@ -154,15 +191,15 @@ impl Registration {
             if hooks.is_empty() {
                 continue;
             }
-            let webhooks: Vec<_> = hooks.iter().map(|hook| hook.manifest(sandbox, portcullis, route)).collect();
-            registration.apply(kind, webhooks, sandbox);
+            let webhooks: Vec<_> = hooks.iter().map(|hook| hook.manifest(sandbox, ca, route)).collect();
+            self.apply(kind, webhooks, sandbox);
         }
-        registration
     }
 
     #[track_caller]
     fn apply(&self, kind: &str, mut webhooks: Vec<Value>, sandbox: &Sandbox<'_>) {
-        webhooks.push(probe(kind, sandbox));
+        let probed = format!("probe-{}-{}-{}", kind.to_lowercase(), sandbox.id(), self.written);
+        webhooks.push(probe(&probed));
         let configuration = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
@@ -173,7 +210,7 @@ impl Registration {
         let probe = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": { "name": probe_name(kind, sandbox), "namespace": "default" },
+            "metadata": { "name": probed, "namespace": "default" },
         });
         let refused = format!("failed calling webhook \"{PROBE}\"");
         wait_until("the webhooks to be in force", || {
@@ -190,13 +227,8 @@ impl Drop for Registration {
     }
 }
 
-fn probe_name(kind: &str, sandbox: &Sandbox<'_>) -> String {
-    format!("probe-{}-{}", kind.to_lowercase(), sandbox.id())
-}
-
 /// A webhook that nobody answers, for one object that nobody makes.
-fn probe(kind: &str, sandbox: &Sandbox<'_>) -> Value {
-    let name = probe_name(kind, sandbox);
+fn probe(name: &str) -> Value {
     json!({
         "name": PROBE,
         "admissionReviewVersions": ["v1"],

@@ -2,7 +2,7 @@
 //! it to a process on this machine. So a webhook can be registered by its Service, as in a real cluster.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io::{self, BufRead as _, BufReader, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
@@ -14,7 +14,12 @@ use std::{
 use serde_json::{Value, json};
 
 /// Cluster IPs with a port, and who answers there.
-type Routes = Arc<Mutex<BTreeMap<String, SocketAddr>>>;
+type Routes = Arc<Mutex<BTreeMap<String, Endpoints>>>;
+
+/// The processes behind one address, which share what is new; a connection that is open stays with its process. Clones are
+/// the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints(Arc<Mutex<VecDeque<SocketAddr>>>);
 
 #[derive(Debug)]
 pub(super) struct ServiceNetwork {
@@ -41,9 +46,9 @@ impl ServiceNetwork {
         Ok(Self { socket, routes })
     }
 
-    /// From now on, `10.96.0.7:443` is this process.
-    pub(super) fn route(&self, cluster_address: String, process: SocketAddr) {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster_address, process);
+    /// From now on, `10.96.0.7:443` is these processes.
+    pub(super) fn route(&self, cluster_address: String, endpoints: Endpoints) {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster_address, endpoints);
     }
 
     /// What the API server is told of it.
@@ -62,6 +67,34 @@ impl ServiceNetwork {
     }
 }
 
+impl From<SocketAddr> for Endpoints {
+    fn from(process: SocketAddr) -> Self {
+        let endpoints = Self::default();
+        endpoints.set(&[process]);
+        endpoints
+    }
+}
+
+// === impl Endpoints ===
+
+impl Endpoints {
+    /// These and no others are for new connections.
+    pub(crate) fn set(&self, processes: &[SocketAddr]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|process| processes.contains(process));
+        let new: Vec<_> = processes.iter().filter(|process| !known.contains(process)).collect();
+        known.extend(new);
+    }
+
+    /// One after the other.
+    fn next(&self) -> Option<SocketAddr> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = known.pop_front()?;
+        known.push_back(next);
+        Some(next)
+    }
+}
+
 /// Answers one `CONNECT`, and carries bytes both ways until one side ends.
 fn connect(connection: UnixStream, routes: &Routes) -> io::Result<()> {
     let mut reader = BufReader::new(connection.try_clone()?);
@@ -72,8 +105,8 @@ fn connect(connection: UnixStream, routes: &Routes) -> io::Result<()> {
         header.clear();
     }
     let wanted = request.split(' ').nth(1).unwrap_or_default();
-    let process = routes.lock().unwrap_or_else(PoisonError::into_inner).get(wanted).copied();
-    let Some(Ok(upstream)) = process.map(TcpStream::connect) else {
+    let endpoints = routes.lock().unwrap_or_else(PoisonError::into_inner).get(wanted).cloned();
+    let Some(Ok(upstream)) = endpoints.and_then(|endpoints| endpoints.next()).map(TcpStream::connect) else {
         return (&connection).write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
     };
     (&connection).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
