@@ -1,7 +1,8 @@
 //! The binary where nothing else is: no user database, no certificates, no resolver, no `/proc`, no `/dev`.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    fs,
+    io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Output, Stdio},
     thread,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use rcgen::{CertificateParams, KeyPair};
+use tempfile::NamedTempFile;
 
 use crate::{api_server, material::Size, musl, root::Root};
 
@@ -19,6 +21,7 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 struct Served {
     process: Child,
     admin: SocketAddr,
+    log: NamedTempFile,
 }
 
 pub(crate) fn checks() {
@@ -83,15 +86,9 @@ impl Served {
     fn start(command: &mut Command) -> Self {
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         command.args(["--listen", "127.0.0.1:0", "--drain", "0", "--admin", &admin.to_string()]);
-        let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        // Shown by the test where it fails.
-        thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let _ = writeln!(std::io::stderr(), "{line}");
-            }
-        });
-        Self { process, admin }
+        let log = NamedTempFile::new().unwrap();
+        let process = command.stdin(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
+        Self { process, admin, log }
     }
 
     /// What it says once it is.
@@ -102,7 +99,7 @@ impl Served {
             if report.starts_with("HTTP/1.1 200") {
                 return report;
             }
-            assert!(begun.elapsed() < PATIENCE, "it never was ready: {report}");
+            assert!(begun.elapsed() < PATIENCE, "it never was ready: {report}\n{}", self.said());
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -119,7 +116,11 @@ impl Served {
     fn stop(mut self) {
         let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(killed.success());
-        assert!(self.process.wait().unwrap().success(), "it does not end well");
+        assert!(self.process.wait().unwrap().success(), "it does not end well: {}", self.said());
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 }
 
