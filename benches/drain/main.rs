@@ -137,12 +137,17 @@ fn replace(row: &Row, plan: Plan, cpu: Option<usize>) {
     let before = callers.calls();
     let signalled = Instant::now();
     old.terminate();
-    thread::sleep(plan.delay);
-    callers.turn_to(new.target());
-    while !old.has_ended() {
-        thread::sleep(Duration::from_millis(10));
+    let (mut has_turned, mut gone) = (false, None);
+    while !has_turned || gone.is_none() {
+        if !has_turned && signalled.elapsed() >= plan.delay {
+            callers.turn_to(new.target());
+            has_turned = true;
+        }
+        if gone.is_none() && old.has_ended() {
+            gone = Some(signalled.elapsed().as_secs_f64());
+        }
+        thread::sleep(Duration::from_millis(5));
     }
-    let gone = signalled.elapsed();
     wait(&callers, plan.calm, plan.calls);
     let seen = callers.stop(&runtime);
     println!(
@@ -154,7 +159,7 @@ fn replace(row: &Row, plan: Plan, cpu: Option<usize>) {
         seen.cut_off,
         row.goal,
         seen.longest.as_secs_f64() * 1e3,
-        gone.as_secs_f64(),
+        gone.unwrap_or_default(),
     );
 }
 

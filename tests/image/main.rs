@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let trials = vec![
         Trial::test("recipes_agree", || {
             recipes::agree();
+            recipes::take_what_is_built();
             Ok(())
         }),
         trial("the_binary_is_static", musl::missing, || musl::is_static(&musl::binary())),
