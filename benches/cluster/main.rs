@@ -11,7 +11,9 @@
     reason = "a bench measures, prints, and its panic is its report"
 )]
 
+#[path = "../support/api_server.rs"]
 mod api_server;
+#[path = "../support/child.rs"]
 mod child;
 mod follower;
 #[path = "../support/linux.rs"]

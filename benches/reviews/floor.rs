@@ -39,7 +39,10 @@ pub(crate) async fn serve() {
     let tls = TlsAcceptor::from(server_config(opened.resolver).unwrap());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     Hello { port: listener.local_addr().unwrap().port(), ca: opened.ca.unwrap(), built_ms: 0.0 }.say();
-    let router = Router::new().route("/validate", post(answer)).layer(DefaultBodyLimit::disable());
+    let router = Router::new()
+        .route("/validate", post(answer))
+        .route("/validate/fail", post(answer))
+        .layer(DefaultBodyLimit::disable());
     let http = Arc::new(auto::Builder::new(TokioExecutor::new()).http1_only());
     loop {
         let (stream, _) = listener.accept().await.unwrap();

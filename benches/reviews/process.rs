@@ -1,4 +1,5 @@
 //! Servers as processes of their own, on a CPU of their own: what they use is theirs alone.
+#![allow(dead_code, reason = "each bench is a crate of its own and takes what it needs")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -64,6 +65,15 @@ impl Process {
 
     pub(crate) fn cpu(&self) -> Duration {
         linux::cpu_of(self.child.id())
+    }
+
+    pub(crate) fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn memory(&self) -> Memory {

@@ -1,7 +1,9 @@
 //! What Linux says of a process, and on which CPU it runs.
+#![allow(dead_code, reason = "each program that has it is a crate of its own and takes what it needs")]
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -24,7 +26,11 @@ pub(crate) fn cpus() -> Option<(usize, usize)> {
 
 /// This program once more, on a CPU where one is given.
 pub(crate) fn myself(cpu: Option<usize>) -> Command {
-    let exe = std::env::current_exe().unwrap();
+    program(&std::env::current_exe().unwrap(), cpu)
+}
+
+/// A program, on a CPU where one is given.
+pub(crate) fn program(exe: &Path, cpu: Option<usize>) -> Command {
     let Some(cpu) = cpu else { return Command::new(exe) };
     let mut command = Command::new("taskset");
     command.arg("-c").arg(cpu.to_string()).arg(exe);

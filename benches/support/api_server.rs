@@ -1,4 +1,5 @@
 //! A stand-in for an API server: discovery, lists in pages, streamed lists, and watches that bring changes of one Service.
+#![allow(dead_code, reason = "each program that has it is a crate of its own and takes what it needs")]
 
 use std::{collections::BTreeMap, convert::Infallible, net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -52,24 +53,40 @@ struct Objects {
     events: Vec<Bytes>,
 }
 
+/// Serves until whoever started this process closes the pipe, and changes the last Service whenever it is told to.
 pub(crate) async fn serve(size: Size, streaming: bool) {
     let cluster = Arc::new(Cluster::of(size, streaming));
-    let opened = CertSource::SelfSigned { names: Vec::new() }.open().await.unwrap();
+    say(&start(Arc::clone(&cluster), size).await);
+    change(cluster, size).await;
+}
+
+/// Serves a world as long as the runtime lasts.
+pub(crate) async fn serve_here(size: Size) -> Serving {
+    start(Arc::new(Cluster::of(size, true)), size).await
+}
+
+async fn start(cluster: Arc<Cluster>, size: Size) -> Serving {
+    // A pod reaches it by address.
+    let opened = CertSource::SelfSigned { names: vec![Ipv4Addr::LOCALHOST.to_string()] }.open().await.unwrap();
     let tls = TlsAcceptor::from(server_config(opened.resolver).unwrap());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let some = cluster.kinds.values().filter(|objects| !objects.items.is_empty());
     let count = |objects: &Objects| (format!("{}/{}", objects.kind.group, objects.kind.kind), objects.items.len());
     let bytes: usize = cluster.kinds.values().flat_map(|objects| &objects.events).map(Bytes::len).sum();
-    say(&Serving {
+    let serving = Serving {
         port: listener.local_addr().unwrap().port(),
         ca: opened.ca.unwrap(),
         counts: some.map(count).collect(),
         megabytes: bytes as f64 / 1e6,
         services: size.services,
         telemetry: size.telemetry,
-    });
-    tokio::spawn(change(Arc::clone(&cluster), size));
+    };
     let router = Router::new().fallback(answer).with_state(cluster);
+    tokio::spawn(accept(listener, tls, router));
+    serving
+}
+
+async fn accept(listener: TcpListener, tls: TlsAcceptor, router: Router) {
     let http = Arc::new(auto::Builder::new(TokioExecutor::new()).http1_only());
     loop {
         let (stream, _) = listener.accept().await.unwrap();
@@ -216,6 +233,12 @@ fn refusal() -> Response {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Invalid", "code": 422, "message": message,
     });
     (StatusCode::UNPROCESSABLE_ENTITY, as_json(status.to_string())).into_response()
+}
+
+/// Where the objects of a kind are.
+pub(crate) fn path(kind: &Kind) -> String {
+    let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
+    format!("{root}/{}/{}", version(kind), kind.resource)
 }
 
 /// The version in which a kind is served, and no other.

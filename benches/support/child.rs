@@ -1,4 +1,5 @@
-//! The two other processes, and what is said to and heard of them: a line of JSON at a time.
+//! The other processes, and what is said to and heard of them: a line of JSON at a time.
+#![allow(dead_code, reason = "each program that has it is a crate of its own and takes what it needs")]
 
 use std::{
     collections::BTreeMap,
@@ -55,8 +56,9 @@ pub(crate) struct Child {
 
 /// Says it to whoever started this process.
 pub(crate) fn say(what: &impl Serialize) {
-    println!("{}", serde_json::to_string(what).unwrap());
-    std::io::stdout().flush().unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", serde_json::to_string(what).unwrap()).unwrap();
+    out.flush().unwrap();
 }
 
 /// What whoever started this process says next; the process ends with them.
