@@ -38,6 +38,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use crate::binary::run;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A webhook on a port of its own. Its judge allows, but waits for [`Server::let_go`] where the object says `slow`, and panics
@@ -470,4 +472,32 @@ async fn only_callers_with_the_right_certificate_are_answered() {
     let taken = async { while ask(Some(by(&other, "kube-apiserver")), rustls::DEFAULT_VERSIONS).await.is_none() {} };
     timeout(PATIENCE, taken).await.unwrap();
     assert!(ask(Some(by(&ca, "kube-apiserver")), rustls::DEFAULT_VERSIONS).await.is_none());
+}
+
+#[test]
+fn what_certs_makes_it_shows_and_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let out = folder.path().display().to_string();
+    let make = ["certs", "make", "--out", &out, "--name", "portcullis.guard.svc"];
+    run(make).ends_with(0).says("tls.crt").says("ca.key");
+    run(make).ends_with(2).says("exists, and no file is overwritten");
+    let (cert, key, ca) = (file("tls.crt"), file("tls.key"), file("ca.crt"));
+    let show = ["certs", "show", "--tls-cert", &cert, "--tls-key", &key, "--tls-ca", &ca, "--name"];
+    run([&show[..], &["portcullis.guard.svc"]].concat()).ends_with(0).says("364 days left").never_says("problem");
+    run([&show[..], &["portcullis.other.svc"]].concat())
+        .ends_with(1)
+        .says("problem: the certificate is not for `portcullis.other.svc`");
+    run(["certs", "show", "--tls-cert", &file("none.crt")]).ends_with(2).says("cannot read");
+    run(["certs", "show", "--kubeconfig", &file("none.yaml")]).ends_with(3).says("none.yaml");
+
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let empty = empty.display().to_string();
+    let serve =
+        ["serve", "--manifests", &empty, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--tls-cert", &cert];
+    let other = [&serve[..], &["--tls-key", &key, "--tls-name", "portcullis.other.svc"]].concat();
+    run(other).ends_with(3).says("is not for `portcullis.other.svc`");
+    run([&serve[..], &["--tls-key", &key, "--tls-secret", "portcullis-tls"]].concat()).ends_with(2);
+    run(["serve", "--tls-ca", &ca]).ends_with(2).says("--tls-cert");
 }
