@@ -532,8 +532,8 @@ fn conditions(sandbox: &Sandbox<'_>) {
         not_sent(&["patch", "configmap", name, "--type=merge", "-p", r#"{"metadata":{"ownerReferences":null}}"#]);
         not_sent(&["delete", "configmap", name]);
     }
-    assert!(refused.by_with(kubectl, &["create", "-f", "-"], &config_map("new", json!({ "a": "b" }))));
-    assert!(refused.by_with(kubectl, &["create", "-f", "-"], &config_map("new", Value::Null)));
+    assert!(is_refused(kubectl, &["create", "-f", "-"], &config_map("new", json!({ "a": "b" }))));
+    assert!(is_refused(kubectl, &["create", "-f", "-"], &config_map("new", Value::Null)));
 
     not_sent(&["annotate", "namespace", ns, "a=b"]);
     sent(&["label", "namespace", ns, "a=b"]);
@@ -597,13 +597,7 @@ impl<'a> Refused<'a> {
 
     /// Whether this is sent to us.
     fn by(&self, kubectl: &Kubectl, args: &[&str]) -> bool {
-        self.by_with(kubectl, &[args, &["-n", &self.namespace]].concat(), "")
-    }
-
-    fn by_with(&self, kubectl: &Kubectl, args: &[&str], input: &str) -> bool {
-        let said = kubectl.run_with(&[args, &["--dry-run=server"]].concat(), input);
-        assert!(said.ok || said.err.contains("failed calling webhook"), "{}", said.all());
-        !said.ok
+        is_refused(kubectl, &[args, &["-n", &self.namespace]].concat(), "")
     }
 }
 
@@ -611,6 +605,13 @@ impl Drop for Refused<'_> {
     fn drop(&mut self) {
         self.kubectl.run(&["delete", BOTH, &self.name, "--ignore-not-found"]);
     }
+}
+
+/// Whether this is sent to whoever does not answer.
+fn is_refused(kubectl: &Kubectl, args: &[&str], input: &str) -> bool {
+    let said = kubectl.run_with(&[args, &["--dry-run=server"]].concat(), input);
+    assert!(said.ok || said.err.contains("failed calling webhook"), "{}", said.all());
+    !said.ok
 }
 
 /// Runs portcullis to its end.

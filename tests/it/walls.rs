@@ -207,6 +207,13 @@ fn what_the_controller_wants_is_pure() {
 }
 
 #[test]
+fn what_is_registered_is_computed_without_a_cluster() {
+    let names = ["kube", "tokio", "tracing", "futures", "crate::cluster", "Timestamp::now", "Instant::now"];
+    let may = |code: &Code| !code.is_in("operate/webhooks") && code.file != "operate/register/closing.rs";
+    assert_eq!(offenders(may, &names), Vec::<String>::new());
+}
+
+#[test]
 fn only_the_command_line_and_its_cases_read_files() {
     let may = |code: &Code| ["cli", "serve", "main", "files", "cases"].iter().any(|module| code.is_in(module));
     assert_eq!(offenders(may, &["crate::files"]), Vec::<String>::new());
