@@ -123,13 +123,13 @@ impl Gate {
         let mut expected = announced.unwrap_or_default();
         loop {
             let come = first.len().max(all.len());
-            let frame = match time::timeout(Duration::from_millis(BODY_AT_ONCE_MS), body.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => {
-                    room.keep(come);
-                    expected = 0;
-                    body.frame().await
-                }
+            let at_once = Duration::from_millis(BODY_AT_ONCE_MS);
+            let frame = if let Ok(frame) = time::timeout(at_once, body.frame()).await {
+                frame
+            } else {
+                room.keep(come);
+                expected = 0;
+                body.frame().await
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| Incomplete::Broken(error.to_string()))?;

@@ -29,7 +29,7 @@ pub(crate) struct Number {
 pub(crate) struct Caller(pub(crate) TlsStream<TcpStream>);
 
 /// Only so that a hang is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")

@@ -127,7 +127,10 @@ fn killed(sandbox: &Sandbox<'_>) {
     assert!(mixed.is_none(), "{mixed:?}");
     let (first, last) = (figures.failed.first(), figures.failed.last());
     if let (Some((first, _)), Some((last, _))) = (first, last) {
-        report("the first and the last write that failed", &format!("{:.1} s apart", (*last - *first).as_secs_f64()));
+        report(
+            "the first and the last write that failed",
+            &format!("{:.1} s apart", last.saturating_sub(*first).as_secs_f64()),
+        );
     }
 }
 

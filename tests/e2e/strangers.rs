@@ -102,7 +102,7 @@ impl Normal {
                         if is_new { &mut served.new } else { &mut served.kept }.push(begun.elapsed());
                     }
                     Err(error) => {
-                        served.failed.push(format!("{} connection: {error}", if is_new { "new" } else { "kept" }))
+                        served.failed.push(format!("{} connection: {error}", if is_new { "new" } else { "kept" }));
                     }
                 }
                 round += 1;
@@ -256,7 +256,7 @@ fn garbage(_: &Sandbox<'_>) {
 async fn wait_for(portcullis: &Portcullis, reason: &str, count: f64) {
     let begun = Instant::now();
     while shed(portcullis, reason) < count {
-        assert!(begun.elapsed() < Duration::from_secs(60), "`{reason}` never reached {count}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "`{reason}` never reached {count}");
         sleep(Duration::from_millis(100)).await;
     }
 }

@@ -82,13 +82,12 @@ impl Crowd {
 
     /// A place for whoever has just connected; none where all that are connected have something in hand.
     pub(super) async fn place(self: &Arc<Self>) -> Option<Place> {
-        let permit = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.make_room();
-                let freed = Arc::clone(&self.places).acquire_owned();
-                time::timeout(Duration::from_millis(WAIT_MS), freed).await.ok()?.ok()?
-            }
+        let permit = if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            permit
+        } else {
+            self.make_room();
+            let freed = Arc::clone(&self.places).acquire_owned();
+            time::timeout(Duration::from_millis(WAIT_MS), freed).await.ok()?.ok()?
         };
         let number = self.arrived.fetch_add(1, Ordering::Relaxed);
         let guest = Arc::new(Guest::new(self.began));
