@@ -1,7 +1,9 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `crds`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `doctor`, `crds`, `completions`.
 
 pub mod args;
 pub mod check;
+#[cfg(feature = "server")]
+pub mod doctor;
 pub mod explain;
 pub mod fix;
 pub mod output;
@@ -32,6 +34,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
             log();
             crate::serve::run(&args).map(|()| Ended::Clean)
         }
+        #[cfg(feature = "server")]
+        Command::Doctor(args) => doctor::run(&args, now()),
         #[cfg(feature = "server")]
         Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
         Command::Completions { shell } => complete(shell, &mut output::stdout()),

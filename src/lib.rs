@@ -15,6 +15,8 @@
 pub mod admin;
 #[cfg(feature = "cli")]
 pub mod cases;
+#[cfg(feature = "server")]
+pub mod certificate;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "server")]

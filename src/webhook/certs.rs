@@ -5,8 +5,6 @@
 //! goes on serving until something better is there.
 #![expect(clippy::disallowed_methods, reason = "edge: certificates are read from files and expire by the wall clock")]
 
-mod validity;
-
 use std::{
     io,
     path::{Path, PathBuf},
@@ -28,7 +26,7 @@ use rustls::{
 };
 use tokio::{io::AsyncReadExt as _, time};
 
-use crate::engine::limits::PEM_BYTES;
+use crate::{certificate, engine::limits::PEM_BYTES};
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,7 +281,7 @@ impl ResolvesServerCert for Resolver {
 
 fn pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, now: Timestamp) -> Result<Pair, BadPair> {
     let leaf = chain.first().ok_or(BadPair::NoCertificate)?;
-    let validity = validity::read(leaf).ok_or_else(|| BadPair::Certificate("it has no validity".to_owned()))?;
+    let validity = certificate::validity(leaf).ok_or_else(|| BadPair::Certificate("it has no validity".to_owned()))?;
     let signer = ring::default_provider().key_provider.load_private_key(key).map_err(BadPair::Key)?;
     let key = CertifiedKey::new(chain, signer);
     match key.keys_match() {

@@ -1,11 +1,24 @@
-//! From when until when an X.509 certificate is valid. rustls checks the certificates of others and says nothing of its own; this is
-//! two dates at a fixed place, for which a parser of all of X.509 is more than the rest of this module needs together.
+//! What can be told of a certificate: from when until when it is valid, whether it is for a name, and whether a CA stands for it.
+//!
+//! rustls checks the certificates of others and says nothing of its own; when one is valid is two dates at a fixed place, for
+//! which a parser of all of X.509 is more than the rest of this module needs together.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
+use rustls::{
+    RootCertStore,
+    client::{verify_server_cert_signed_by_trust_anchor, verify_server_name},
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
 
-pub(super) struct Validity {
-    pub(super) not_before: Timestamp,
-    pub(super) not_after: Timestamp,
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -15,7 +28,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// RFC 5280, 4.1: `Certificate { TBSCertificate { [0] version?, serial, signature, issuer, Validity { from, to }, … } … }`.
-pub(super) fn read(certificate: &[u8]) -> Option<Validity> {
+pub fn validity(certificate: &[u8]) -> Option<Validity> {
     let (certificate, _) = expect(SEQUENCE, certificate)?;
     let (body, _) = expect(SEQUENCE, certificate)?;
     let after_version = expect(VERSION, body).map_or(body, |(_, rest)| rest);
@@ -27,6 +40,32 @@ pub(super) fn read(certificate: &[u8]) -> Option<Validity> {
     let not_before = time(tag, from)?;
     let (tag, to, _) = element(rest)?;
     Some(Validity { not_before, not_after: time(tag, to)? })
+}
+
+/// Whether a certificate is for this DNS name.
+pub fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let parsed = ParsedCertificate::try_from(certificate);
+    let name = ServerName::try_from(name.to_owned());
+    matches!((parsed, name), (Ok(parsed), Ok(name)) if verify_server_name(&parsed, &name).is_ok())
+}
+
+/// Whether one of these CAs stands for a chain now, as a TLS client asks before it speaks to a server.
+///
+/// # Errors
+/// Why none does.
+pub fn is_believed(
+    chain: &[CertificateDer<'_>],
+    cas: &[CertificateDer<'static>],
+    now: Timestamp,
+) -> Result<(), String> {
+    let [leaf, intermediates @ ..] = chain else { return Err("there is no certificate".to_owned()) };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(cas.iter().cloned());
+    let parsed = ParsedCertificate::try_from(leaf).map_err(|error| error.to_string())?;
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default()));
+    let algorithms = ring::default_provider().signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(&parsed, &roots, intermediates, now, algorithms)
+        .map_err(|error| error.to_string())
 }
 
 fn expect(expected: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -90,7 +129,7 @@ mod tests {
     #[test]
     fn reads_no_nonsense() {
         for der in [&b""[..], b"\x30", b"\x30\x80", b"\x30\x89\xff", b"\x30\x84\xff\xff\xff\xff", b"\x30\x02\x30\x00"] {
-            assert!(read(der).is_none());
+            assert!(validity(der).is_none());
         }
     }
 }
