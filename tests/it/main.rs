@@ -14,6 +14,8 @@ mod binary;
 mod cli;
 #[cfg(feature = "server")]
 mod deploy;
+#[cfg(feature = "server")]
+mod doctor;
 mod fix;
 #[cfg(feature = "server")]
 mod hostile;

@@ -138,10 +138,10 @@ fn asked(entry: Entry<'_>, what: &str) -> Remark {
 fn condition(setup: &Setup, by: By) -> Option<String> {
     match by {
         By::Anybody => None,
-        By::People => Some(format!("request.resource.group != '{PORTCULLIS}'")),
+        By::People => Some(format!(r#"request.resource.group != "{PORTCULLIS}""#)),
         By::Us => {
             let Setup { own_namespace, service_account, .. } = setup;
-            Some(format!("request.userInfo.username != 'system:serviceaccount:{own_namespace}:{service_account}'"))
+            Some(format!(r#"request.userInfo.username != "system:serviceaccount:{own_namespace}:{service_account}""#))
         }
     }
 }

@@ -23,12 +23,14 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
     let mut remarks: Vec<_> =
         kinds.into_iter().filter_map(|(kind, read)| configuration(setup, facts, kind, read)).collect();
     let entries = webhooks::ours(setup, facts);
+    remarks.extend(entries.iter().filter_map(|entry| leads_to_us(setup, facts, *entry)));
+    // What is not sent is told once: where the entries are not as they should be, that is why.
+    let whole = remarks.is_empty();
     for entry in &entries {
-        remarks.extend(leads_to_us(setup, facts, *entry));
         remarks.extend(when_nobody_answers(*entry));
         remarks.extend(stays_out(setup, facts, *entry));
     }
-    if facts.validating.is_ok() && facts.mutating.is_ok() {
+    if whole {
         remarks.extend(coverage(setup, facts, &compiled(&facts.policies), &entries));
     }
     remarks
