@@ -49,8 +49,8 @@ pub struct Facts {
     pub rights: Vec<Right>,
     /// Deployments of control planes, wherever they are.
     pub control_planes: Known<Vec<Value>>,
-    /// Kinds that policies need, with why they cannot be listed.
-    pub unlisted: BTreeMap<&'static str, String>,
+    /// Resources that policies need, as `gateways.gateway.networking.k8s.io`, with why they cannot be listed.
+    pub unlisted: BTreeMap<String, String>,
 }
 
 /// In which versions the resources of the groups that we know are served, by group and plural.
@@ -261,16 +261,16 @@ impl Asker<'_> {
     }
 
     /// The kinds that cannot be listed although they are served, as when their versions cannot be converted.
-    async fn unlisted(&self, policies: &PolicySet) -> BTreeMap<&'static str, String> {
+    async fn unlisted(&self, policies: &PolicySet) -> BTreeMap<String, String> {
         let ask = async |kind: &'static Kind| {
             let resource = match self.api.discover(kind).await {
                 Ok(Some(resource)) => resource,
                 Ok(None) => return None,
-                Err(error) => return Some((kind.kind, error.to_string())),
+                Err(error) => return Some((qualified(kind.group, kind.resource), error.to_string())),
             };
             let root = if kind.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", kind.group) };
             let path = format!("{root}/{}/{}?limit=1", resource.version, kind.resource);
-            self.get(&path).await.err().map(|why| (kind.kind, why))
+            self.get(&path).await.err().map(|why| (qualified(kind.group, kind.resource), why))
         };
         let kinds = watched::by(policies).into_iter().filter_map(|(group, kind)| kinds::by_kind(group, kind));
         let asked: Vec<_> = stream::iter(kinds).map(ask).buffered(limits::CALLS_AT_ONCE).collect().await;
@@ -323,6 +323,11 @@ impl Facts {
             unlisted: BTreeMap::new(),
         }
     }
+}
+
+/// As kubectl takes it: `services`, `gateways.gateway.networking.k8s.io`.
+pub(super) fn qualified(group: &str, resource: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
 }
 
 /// What an object that is a setting is called.

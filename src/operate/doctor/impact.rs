@@ -35,6 +35,7 @@ pub struct Impact {
     pub judged: usize,
     /// Why it is not all of it.
     pub partial: Vec<String>,
+    /// Those that are about states: what is about changes says nothing of what is stored.
     pub policies: Vec<OfPolicy>,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
     };
     let mut remarks = vec![replicas(setup, facts, deployed), version(setup, deployed), service(setup, facts)];
     remarks.extend(pods(setup, facts, deployed));
-    remarks.extend(budget(setup, facts, deployed));
+    remarks.push(budget(setup, facts, deployed));
     remarks
 }
 
@@ -83,7 +83,11 @@ fn pods(setup: &Setup, facts: &Facts, deployed: Deployed<'_>) -> Vec<Remark> {
         Remark::problem(format!("it is not ready: {}", why_unready(pod)))
             .at(format!("Pod {own}/{}", name(pod)))
             .because("it is sent nothing by the API server; its `/readyz` and its log say what it waits for")
-            .repair(format!("kubectl logs --namespace {own} {} --tail=50", name(pod)))
+            .repair(if text(pod, "/status/phase") == "Running" {
+                format!("kubectl logs --namespace {own} {} --tail=50", name(pod))
+            } else {
+                format!("kubectl describe pod --namespace {own} {}", name(pod))
+            })
     };
     unready.take(PODS_TOLD).map(remark).collect()
 }
@@ -157,15 +161,15 @@ fn service(setup: &Setup, facts: &Facts) -> Remark {
     }
 }
 
-fn budget(setup: &Setup, facts: &Facts, deployed: Deployed<'_>) -> Option<Remark> {
+fn budget(setup: &Setup, facts: &Facts, deployed: Deployed<'_>) -> Remark {
     let budgets = match &facts.budgets {
         Ok(budgets) => budgets,
-        Err(why) => return Some(Remark::unknown("whether there is a PodDisruptionBudget is not known", why)),
+        Err(why) => return Remark::unknown("whether there is a PodDisruptionBudget is not known", why),
     };
     let pods = deployed.pod_labels();
     let protects = |budget: &&Value| deployed::selector(budget, "/spec/selector").is_some_and(|one| one.matches(&pods));
     let own = &setup.own_namespace;
-    Some(match budgets.iter().find(protects) {
+    match budgets.iter().find(protects) {
         Some(budget) => {
             Remark::ok("a disruption budget keeps a replica").at(format!("PodDisruptionBudget {own}/{}", name(budget)))
         }
@@ -177,7 +181,7 @@ fn budget(setup: &Setup, facts: &Facts, deployed: Deployed<'_>) -> Option<Remark
                 deployed.name(),
                 selector_of(deployed)
             )),
-    })
+    }
 }
 
 /// Its own selector, as `kubectl --selector` takes it.

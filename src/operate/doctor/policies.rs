@@ -26,18 +26,31 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
         let remark = Remark::problem("there is no GuardPolicy").because("everything is allowed");
         return vec![remark.repair(install(setup))];
     }
-    let mut remarks = Vec::new();
+    // What is wrong with several is told once.
+    let mut said: Vec<(Remark, Vec<&str>)> = Vec::new();
     for policy in stored {
-        let said: Vec<_> = one(setup, facts, policy)
-            .into_iter()
-            .map(|remark| remark.at(format!("GuardPolicy {}", name(policy))))
-            .collect();
-        remarks.extend(said);
+        for remark in one(setup, facts, policy) {
+            match said.iter_mut().find(|(known, _)| *known == remark) {
+                Some((_, names)) => names.push(name(policy)),
+                None => said.push((remark, vec![name(policy)])),
+            }
+        }
     }
+    let mut remarks: Vec<_> = said.into_iter().map(|(remark, names)| remark.at(place(&names))).collect();
     if remarks.is_empty() {
         remarks.push(Remark::ok(format!("{} policies are in force, and each concerns somebody", stored.len())));
     }
     remarks
+}
+
+/// `GuardPolicy a, b and 5 more`.
+fn place(names: &[&str]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<_> = names.iter().take(NAMED).copied().collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => format!("GuardPolicy {}", named.join(", ")),
+        more => format!("GuardPolicy {} and {more} more", named.join(", ")),
+    }
 }
 
 fn one(setup: &Setup, facts: &Facts, stored: &Value) -> Vec<Remark> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::operate::{
     doctor::{
         Remark, Setup,
-        facts::{Facts, named_as},
+        facts::{Facts, named_as, qualified},
         some_of,
     },
     permissions::{Permission, Scope},
@@ -55,10 +55,7 @@ fn is_served(facts: &Facts, permission: &Permission) -> bool {
 /// As in `referencegrants.gateway.networking.k8s.io`, with its subresource.
 fn resource(permission: &Permission) -> String {
     let (resource, subresource) = permission.resource.split_once('/').unwrap_or((permission.resource, ""));
-    let mut text = resource.to_owned();
-    if !permission.group.is_empty() {
-        text.push_str(&format!(".{}", permission.group));
-    }
+    let mut text = qualified(permission.group, resource);
     if !subresource.is_empty() {
         text.push_str(&format!("/{subresource}"));
     }

@@ -277,7 +277,7 @@ fn an_installation_that_is_not_there_is_one_problem_in_each_place() {
     one(
         |facts| {
             first(&mut facts.deployments)["spec"]["template"]["spec"]["containers"][0]["image"] =
-                json!("portcullis:v0.0.9")
+                json!("portcullis:v0.0.9");
         },
         &["it runs version `v0.0.9`", "helm upgrade"],
     );
@@ -617,6 +617,14 @@ fn policies_say_what_keeps_them_from_doing_anything() {
         },
         &["it is not Registered: no entry", "not asked about all that it selects"],
     );
+    one(
+        |facts| {
+            for policy in facts.policies.as_mut().unwrap().as_mut().unwrap() {
+                policy["status"] = json!({});
+            }
+        },
+        &["nobody has taken note of it | GuardPolicy backend-refs, debug-exporters, in-use and 4 more"],
+    );
     let wrong = said(|facts| at(facts, "backend-refs", &|policy| policy["spec"]["action"] = json!("Refuse")));
     assert!(wrong[0].contains("policies: it does not compile: spec.action: "), "{wrong:#?}");
     assert!(wrong[0].contains("kubectl edit guardpolicy backend-refs"), "{wrong:#?}");
@@ -638,9 +646,15 @@ fn policies_say_what_keeps_them_from_doing_anything() {
 #[test]
 fn a_kind_that_cannot_be_listed_is_told() {
     one(
-        |facts| drop(facts.unlisted.insert("Gateway", "conversion webhook failed".to_owned())),
+        |facts| {
+            drop(
+                facts
+                    .unlisted
+                    .insert("gateways.gateway.networking.k8s.io".to_owned(), "conversion webhook failed".to_owned()),
+            )
+        },
         &[
-            "view: Gateways cannot be listed: conversion webhook failed",
+            "view: `gateways.gateway.networking.k8s.io` cannot be listed: conversion webhook failed",
             "kubectl get gateways.gateway.networking.k8s.io",
         ],
     );

@@ -2,7 +2,7 @@
 
 use crate::{
     cluster::watched,
-    engine::kinds,
+    engine::kinds::Kind,
     operate::doctor::{
         Remark, Setup,
         facts::{Facts, compiled},
@@ -12,29 +12,22 @@ use crate::{
 
 pub(super) fn judge(_: &Setup, facts: &Facts) -> Vec<Remark> {
     let needed = watched::by(&compiled(&facts.policies));
-    let mut remarks: Vec<_> = facts
-        .unlisted
-        .iter()
-        .map(|(kind, why)| {
-            let resource = kinds::KINDS.iter().find(|known| known.kind == *kind).map_or(String::new(), |known| {
-                if known.group.is_empty() {
-                    known.resource.to_owned()
-                } else {
-                    format!("{}.{}", known.resource, known.group)
-                }
-            });
-            let command = format!("kubectl get {resource} --all-namespaces --chunk-size=1");
-            let is_ours = why.contains("cannot list resource");
-            if is_ours {
-                // Our own caller's right, not that of the service account.
-                Remark::unknown(format!("whether {kind}s can be listed is not known"), why)
-            } else {
-                Remark::problem(format!("{kind}s cannot be listed: {why}"))
-                    .because("what rests on them is unknown: findings are warnings, and the guard sees nothing")
-                    .repair(command)
-            }
-        })
-        .collect();
+    let mut remarks = Vec::new();
+    // That our caller may not says nothing of the service account.
+    let (forbidden, broken): (Vec<_>, Vec<_>) =
+        facts.unlisted.iter().partition(|(_, why)| why.contains("cannot list resource"));
+    for (resource, why) in broken {
+        remarks.push(
+            Remark::problem(format!("`{resource}` cannot be listed: {why}"))
+                .because("what rests on them is unknown: findings are warnings, and the guard sees nothing")
+                .repair(format!("kubectl get {resource} --all-namespaces --chunk-size=1")),
+        );
+    }
+    if let Some((_, why)) = forbidden.first() {
+        let resources: Vec<_> = forbidden.iter().map(|(resource, _)| resource).collect();
+        remarks
+            .push(Remark::unknown(format!("whether these can be listed is not known: {}", some_of(&resources)), *why));
+    }
     let served = match &facts.served {
         Ok(served) => served,
         Err(why) => {
@@ -49,7 +42,7 @@ pub(super) fn judge(_: &Setup, facts: &Facts) -> Vec<Remark> {
         remarks.push(Remark::ok(format!("{} kinds can be listed", there.len())));
     }
     if !absent.is_empty() {
-        let names: Vec<_> = absent.iter().map(|kind: &&kinds::Kind| kind.kind).collect();
+        let names: Vec<_> = absent.iter().map(|kind: &&Kind| kind.kind).collect();
         remarks.push(Remark::ok(format!("not served, so there are none: {}", some_of(&names))));
     }
     remarks

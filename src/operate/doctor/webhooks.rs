@@ -110,9 +110,15 @@ impl<'a> Entry<'a> {
         let any = |words: &[&str], word: &str| words.iter().any(|known| *known == word || *known == "*");
         list(self.value, "/rules").iter().any(|rule| {
             let resources = texts(rule, "/resources");
-            let named = resources
-                .iter()
-                .any(|known| *known == resource || *known == "*/*" || (*known == "*" && !resource.contains('/')));
+            let named = resources.iter().any(|known| match resource.split_once('/') {
+                None => *known == resource || *known == "*" || *known == "*/*",
+                Some((of, part)) => {
+                    *known == resource
+                        || *known == "*/*"
+                        || *known == format!("*/{part}")
+                        || *known == format!("{of}/*")
+                }
+            });
             named && any(&texts(rule, "/apiGroups"), group) && any(&texts(rule, "/operations"), operation)
         })
     }

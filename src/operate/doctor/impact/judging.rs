@@ -142,7 +142,7 @@ impl Judging {
 
     pub(super) fn end(mut self) -> Impact {
         let mut policies = Vec::new();
-        for policy in self.policies.policies() {
+        for policy in self.policies.policies().iter().filter(|policy| policy.rule.seen_in == SeenIn::Everywhere) {
             let Tally { refused, mended, codes } = self.tallies.remove(&policy.name).unwrap_or_default();
             let code = |(code, (count, objects))| OfCode { code, count, objects };
             let matching = self.namespaces.iter().filter(|(_, labels)| policy.namespaces.matches(labels));
