@@ -647,11 +647,8 @@ fn policies_say_what_keeps_them_from_doing_anything() {
 fn a_kind_that_cannot_be_listed_is_told() {
     one(
         |facts| {
-            drop(
-                facts
-                    .unlisted
-                    .insert("gateways.gateway.networking.k8s.io".to_owned(), "conversion webhook failed".to_owned()),
-            )
+            let why = "conversion webhook failed".to_owned();
+            facts.unlisted.insert("gateways.gateway.networking.k8s.io".to_owned(), why);
         },
         &[
             "view: `gateways.gateway.networking.k8s.io` cannot be listed: conversion webhook failed",
