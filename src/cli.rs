@@ -1,9 +1,11 @@
-//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `webhooks`, `crds`, `certs`, `completions`.
+//! The command line: `check`, `fix`, `explain`, `test`, `serve`, `doctor`, `webhooks`, `crds`, `certs`, `completions`.
 
 pub mod args;
 #[cfg(feature = "server")]
 pub mod certs;
 pub mod check;
+#[cfg(feature = "server")]
+pub mod doctor;
 pub mod explain;
 pub mod fix;
 pub mod output;
@@ -38,6 +40,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
         }
         #[cfg(feature = "server")]
         Command::Webhooks(args) => webhooks::run(&args),
+        #[cfg(feature = "server")]
+        Command::Doctor(args) => doctor::run(&args, now()),
         #[cfg(feature = "server")]
         Command::Crds => print(&crate::cluster::crds::yaml(), &mut output::stdout()),
         #[cfg(feature = "server")]

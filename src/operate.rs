@@ -3,6 +3,7 @@
 
 pub mod authority;
 pub mod certificates;
+pub mod doctor;
 pub mod permissions;
 pub mod probe;
 pub mod register;

@@ -82,6 +82,26 @@ pub fn load_pair(cert_pem: &[u8], key_pem: &[u8], now: Timestamp) -> Result<Pair
     Pair::new(chain, key, now)
 }
 
+/// Whether callers find these names in a certificate. An API server asks for `<service>.<namespace>.svc`, and looks only among
+/// the alternative names.
+///
+/// # Errors
+/// The first that they do not find.
+pub fn is_for(certificate: &CertificateDer<'_>, names: &[String]) -> Result<(), BadPair> {
+    let parsed = ParsedCertificate::try_from(certificate).map_err(|error| BadPair::Certificate(error.to_string()))?;
+    let is_found = |name: &String| {
+        let name = ServerName::try_from(name.as_str());
+        name.is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+    };
+    match names.iter().find(|name| !is_found(name)) {
+        None => Ok(()),
+        Some(wanted) => {
+            let has = x509::read(certificate).map(|facts| facts.names).unwrap_or_default();
+            Err(BadPair::Name { wanted: wanted.clone(), has })
+        }
+    }
+}
+
 /// The time as rustls wants it.
 pub fn unix(now: Timestamp) -> UnixTime {
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
@@ -120,23 +140,12 @@ impl Pair {
         &self.key.cert
     }
 
-    /// Whether callers find these names in it. An API server asks for `<service>.<namespace>.svc`, and looks only among the
-    /// alternative names.
+    /// Whether callers find these names in it.
+    ///
+    /// # Errors
+    /// The first that they do not find.
     pub fn is_for(&self, names: &[String]) -> Result<(), BadPair> {
-        let certificate = self.key.cert.first().ok_or(BadPair::NoCertificate)?;
-        let parsed =
-            ParsedCertificate::try_from(certificate).map_err(|error| BadPair::Certificate(error.to_string()))?;
-        let lacking = names.iter().find(|name| {
-            let name = ServerName::try_from(name.as_str());
-            !name.is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
-        });
-        match lacking {
-            None => Ok(()),
-            Some(wanted) => {
-                let has = x509::read(certificate).map(|facts| facts.names).unwrap_or_default();
-                Err(BadPair::Name { wanted: wanted.clone(), has })
-            }
-        }
+        is_for(self.key.cert.first().ok_or(BadPair::NoCertificate)?, names)
     }
 
     /// Whether somebody who believes these CAs believes it.

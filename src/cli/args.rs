@@ -49,6 +49,10 @@ pub enum Command {
     #[cfg(feature = "server")]
     #[command(after_help = help::WEBHOOKS)]
     Webhooks(WebhooksArgs),
+    /// Say what is wrong with an installation, why it matters, and the command that repairs it.
+    #[cfg(feature = "server")]
+    #[command(after_help = help::DOCTOR)]
+    Doctor(Box<DoctorArgs>),
     /// Print the CustomResourceDefinitions of this version, for `kubectl apply --server-side -f -`.
     #[cfg(feature = "server")]
     Crds,
@@ -170,6 +174,52 @@ pub struct ServeArgs {
     pub member: MemberArgs,
     #[command(flatten)]
     pub registration: RegistrationArgs,
+}
+
+/// What `doctor` looks at. Nothing of it is written to.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// How to reach the cluster; by default `KUBECONFIG`, or the service account of the pod.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace that Portcullis runs in.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "portcullis-system")]
+    pub own_namespace: String,
+    /// The Service by which webhook configurations name it.
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_SERVICE", default_value = "portcullis")]
+    pub service: String,
+    /// What its ValidatingWebhookConfiguration and MutatingWebhookConfiguration are called.
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_WEBHOOK_CONFIGURATION", default_value = "portcullis")]
+    pub webhook_configuration: String,
+    /// The Secret that its certificates are kept in.
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_TLS_SECRET", default_value = "portcullis-tls")]
+    pub tls_secret: String,
+    /// The service account that it runs as.
+    #[arg(long, value_name = "NAME", env = "POD_SERVICE_ACCOUNT", default_value = "portcullis")]
+    pub service_account: String,
+    /// Which control plane reads the telemetry objects, as `serve` was told; repeatable. By default what its Deployment
+    /// says.
+    #[arg(long, value_name = "NAME=VERSION[,SETTING=VALUE…]")]
+    pub control_plane: Vec<String>,
+    /// Say instead what `Deny` would refuse among the objects that are stored today.
+    #[arg(long)]
+    pub impact: bool,
+    /// Files or folders of GuardPolicies, in place of those in the cluster; with `--impact`.
+    #[arg(long, value_name = "PATH", value_delimiter = ':', requires = "impact")]
+    pub policies: Vec<PathBuf>,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: DoctorFormat,
+}
+
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For a terminal.
+    Human,
+    /// `version: 1`; fields are added and never changed.
+    Json,
 }
 
 /// What this process is among its replicas, in a cluster.

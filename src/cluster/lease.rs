@@ -35,7 +35,8 @@ struct Seen {
     at: Option<Instant>,
 }
 
-const NAME: &str = "portcullis";
+/// What it is called.
+pub const NAME: &str = "portcullis";
 
 // === impl Lease ===
 

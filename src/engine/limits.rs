@@ -164,3 +164,12 @@ pub const CONFIRMING_AT_ONCE: usize = 64;
 
 /// Milliseconds kept of a review's time for its answer, when the cluster is read or written before it.
 pub const ANSWER_MS: u64 = 200;
+
+/// Objects of one page of what `doctor --impact` judges: ConfigMaps are up to 1 MiB each, and one page is held at a time.
+pub const JUDGED: u32 = 100;
+
+/// Pages of [`JUDGED`] objects of one kind that `doctor --impact` judges: beyond these the rest is like what was seen.
+pub const JUDGED_PAGES: usize = 1_000;
+
+/// Objects that `doctor --impact` names for one code of one policy: the others are counted.
+pub const REFUSED_NAMED: usize = 1_000;

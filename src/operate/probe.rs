@@ -45,6 +45,7 @@ fn read(answer: Result<Value, kube::Error>, nonce: &str) -> Reached {
         Ok(_) => Reached::NotAsked,
         Err(kube::Error::Api(status)) if status.message.contains(&refusal(nonce)) => Reached::Yes,
         Err(kube::Error::Api(status)) if status.message.contains(ENTRY) => Reached::No(status.message.clone()),
+        Err(kube::Error::Api(status)) => Reached::Unknown(status.message.clone()),
         Err(error) => Reached::Unknown(error.to_string()),
     }
 }

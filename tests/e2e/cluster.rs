@@ -34,10 +34,16 @@ pub(crate) fn serve_with(sandbox: &Sandbox<'_>, args: &[&str]) -> Portcullis {
 /// The same, without waiting until it is ready.
 #[track_caller]
 pub(crate) fn start_with(sandbox: &Sandbox<'_>, args: &[&str]) -> Portcullis {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| install(&sandbox.kubectl()));
+    ensure_installed(&sandbox.kubectl());
     let kubeconfig = sandbox.plane().kubeconfig(USER, None).display().to_string();
     Portcullis::start(&[&["--kubeconfig", &kubeconfig], args].concat())
+}
+
+/// Its kinds, its role and the default policies are there.
+#[track_caller]
+pub(crate) fn ensure_installed(kubectl: &Kubectl) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| install(kubectl));
 }
 
 /// The same, asked about the namespaces of this test by what the default policies ask for.

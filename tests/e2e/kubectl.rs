@@ -36,10 +36,26 @@ impl Kubectl {
         self.run_with(args, "")
     }
 
+    /// Runs a line of shell in which `kubectl` is this one and `portcullis` is ours.
+    pub(crate) fn shell(&self, line: &str) -> Said {
+        let portcullis = Path::new(env!("CARGO_BIN_EXE_portcullis"));
+        let folders = [&*self.program, portcullis].into_iter().filter_map(Path::parent).map(Path::to_owned);
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(folders.chain(std::env::split_paths(&inherited))).expect("a search path");
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("PATH", path);
+        self.finish(command, "", line.to_owned())
+    }
+
     /// Runs it with this as standard input.
     pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Said {
-        let mut child = Command::new(&self.program)
-            .args(args)
+        let mut command = Command::new(&self.program);
+        command.args(args);
+        self.finish(command, input, format!("kubectl {}", args.join(" ")))
+    }
+
+    fn finish(&self, mut command: Command, input: &str, asked: String) -> Said {
+        let mut child = command
             .env("KUBECONFIG", &self.kubeconfig)
             .env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"))
             .stdin(Stdio::piped())
@@ -57,7 +73,7 @@ impl Kubectl {
             ok: output.status.success(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
-            asked: format!("kubectl {}", args.join(" ")),
+            asked,
         }
     }
 

@@ -20,6 +20,7 @@ mod control_plane;
 mod crds;
 mod crossing;
 mod denials;
+mod doctoring;
 mod edits;
 mod faults;
 #[path = "../go_programs.rs"]
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let cases = [
         basics::CASES,
         denials::CASES,
+        doctoring::CASES,
         edits::CASES,
         live::CASES,
         live_edits::CASES,

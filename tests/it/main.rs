@@ -16,6 +16,8 @@ mod cli;
 mod deploy;
 #[cfg(feature = "server")]
 mod docs;
+#[cfg(feature = "server")]
+mod doctor;
 mod fix;
 #[cfg(feature = "server")]
 mod hostile;

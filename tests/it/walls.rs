@@ -200,6 +200,15 @@ fn what_operates_it_does_not_know_what_answers_reviews() {
 }
 
 #[test]
+fn what_doctor_says_of_what_it_was_told_is_pure() {
+    let asks = ["operate/doctor/facts.rs", "operate/doctor/impact.rs"];
+    let judges = |code: &Code| code.is_in("operate/doctor") && !asks.contains(&code.file.as_str());
+    let names = ["kube", "tokio", "tracing", "crate::cluster::api", "Timestamp::now"];
+    assert!(code().iter().any(judges));
+    assert_eq!(offenders(|code| !judges(code), &names), Vec::<String>::new());
+}
+
+#[test]
 fn what_the_controller_wants_is_pure() {
     let pure = ["controller/wanted.rs", "controller/registered.rs"];
     let names = ["kube", "k8s_openapi", "tokio", "tracing", "crate::cluster", "Timestamp::now"];

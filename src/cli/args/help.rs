@@ -99,3 +99,21 @@ Exit codes:
   0  printed, or deleted, or there was nothing to delete
   2  a policy or a file cannot be read
   3  the cluster cannot be reached, or does not allow it";
+
+#[cfg(feature = "server")]
+pub(super) const DOCTOR: &str = "\
+Examples:
+  portcullis doctor                                 everything, as the current kubeconfig sees it
+  portcullis doctor --kubeconfig admin.conf --format json
+  portcullis doctor --impact                        what `Deny` would refuse today, by the policies in the cluster
+  portcullis doctor --impact --policies policies/   the same by policies that are not applied yet
+
+It looks at the installation and its Lease, definitions, rights of the service account, certificates,
+registration, whether the API server reaches Portcullis, control planes, kinds, policies, and
+webhooks of others. Nothing is changed. What is unknown could not be looked at, and says why.
+
+Exit codes:
+  0  all is well; with `--impact`, nothing would be refused
+  1  there are problems; with `--impact`, something would be refused
+  2  an argument or a policy makes no sense
+  3  the cluster could not be asked, or not all of it, and nothing else is wrong";
