@@ -15,6 +15,9 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use crate::{
     admin::registry,
     cluster::metrics::{Confirmed, Metrics as Cluster},
+    health::Condition,
+    operate::register::metrics::Metrics as Registration,
+    tls::Standing,
     webhook::{
         Door,
         metrics::{Metrics as Webhook, Outcome},
@@ -61,6 +64,16 @@ fn every() -> Registry {
             webhook.answered(door, outcome, Duration::ZERO);
         }
     }
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    for refused in ["ca", "certificate", "expired", "file", "key", "made", "mismatch", "name", "not-yet-valid"] {
+        webhook.certificate(&Standing {
+            not_after: Some(at),
+            bundle: None,
+            authorities: vec![("signing", at), ("other", at)],
+            condition: Condition::Ready,
+            refused: Some(refused),
+        });
+    }
     let consequences = ["denied", "warned", "recorded", "ensured", "applied"];
     webhook.found(&consequences.map(|consequence| Tally::new(ANY, ANY, consequence)));
     let cluster = Cluster::register(&mut registry);
@@ -68,6 +81,7 @@ fn every() -> Registry {
     for confirmed in [Confirmed::Alike, Confirmed::Changed, Confirmed::Unread] {
         cluster.confirmed(confirmed);
     }
+    drop(Registration::register(&mut registry));
     registry
 }
 
