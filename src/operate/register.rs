@@ -5,6 +5,7 @@
 //! same by it: our entries are taken out, and others' stay.
 #![expect(clippy::disallowed_methods, reason = "an edge: when a probe was sent, and how long it has failed")]
 
+mod allowance;
 pub mod closing;
 mod configurations;
 pub mod metrics;
@@ -26,6 +27,7 @@ use tokio::{
 };
 
 use self::{
+    allowance::Allowance,
     closing::{Closing, Event},
     configurations::{Heard, Known},
     metrics::{Metrics, Write},
@@ -128,6 +130,7 @@ struct Keeper<'a> {
     /// Something changed since the configurations were last compared.
     changed: bool,
     refusals: BTreeMap<Kind, Refusal>,
+    allowance: Allowance,
     closing: Closing,
     probed: Option<(Instant, Reached)>,
     said: Option<String>,
@@ -154,6 +157,7 @@ impl<'a> Keeper<'a> {
             entries: None,
             changed: false,
             refusals: BTreeMap::new(),
+            allowance: Allowance::new(Instant::now()),
             closing: Closing::default(),
             probed: None,
             said: None,
@@ -257,6 +261,11 @@ impl<'a> Keeper<'a> {
                 continue;
             }
             if self.refusals.get(&kind).is_some_and(|refusal| refusal.again > now) {
+                continue;
+            }
+            if !self.allowance.take(now) {
+                let why = "it was changed again and again: the next write waits a little".to_owned();
+                self.refusals.insert(kind, Refusal { why, pause: PAUSE, again: now + PAUSE });
                 continue;
             }
             let written = configurations::write(&self.parts.api, kind, &read, &merged);
