@@ -82,7 +82,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "answering reviews");
     let admin_router = admin::router(health.clone(), draining.clone(), Arc::new(registry));
-    tokio::spawn(async move { axum::serve(admin_listener, admin_router).await });
+    tokio::spawn(accept::serve_plain(admin_listener, admin_router, Arc::clone(&metrics)));
     let (resolver, callers) = (Arc::clone(&certificate.resolver), certificate.callers.clone());
     tokio::spawn(call_ourselves(address, resolver, callers, health.clone()));
 

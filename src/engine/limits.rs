@@ -84,6 +84,10 @@ pub const BODY_AT_ONCE_MS: u64 = 50;
 /// ones; more than this would come near the usual 1,024 open files.
 pub const CONNECTIONS: usize = 768;
 
+/// Connections at once to the port of probes and metrics: kubelet and a few Prometheus servers. With [`CONNECTIONS`] they stay
+/// below the usual 1,024 open files.
+pub const ADMIN_CONNECTIONS: usize = 64;
+
 /// Connections that wait to be accepted. Where the queue is full a caller tries again a second later; systems cap this at 4,096
 /// themselves.
 pub const BACKLOG: u32 = 4_096;

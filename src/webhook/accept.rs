@@ -45,7 +45,9 @@ use tower::ServiceExt as _;
 
 use self::crowd::{Coming, Crowd, Guest, Place};
 use super::metrics::{Metrics, Shed};
-use crate::engine::limits::{BACKLOG, CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS};
+use crate::engine::limits::{
+    ADMIN_CONNECTIONS, BACKLOG, CONNECTIONS, FIRST_REQUEST_MS, HANDSHAKE_MS, HEAD_BYTES, IDLE_MS, STREAMS,
+};
 
 /// Whether the process is on its way out: answers say `connection: close`, and `/readyz` says no.
 #[derive(Clone, Debug, Default)]
@@ -135,6 +137,36 @@ pub async fn serve(
     };
     let _ = time::timeout(settings.finish, finished).await;
     cut_off(connections, &metrics).await
+}
+
+/// Serves probes and metrics without TLS, to few at once: they share the open files of the process with the reviews.
+pub async fn serve_plain(listener: TcpListener, router: Router, metrics: Arc<Metrics>) {
+    let (crowd, http) = (Crowd::new(ADMIN_CONNECTIONS), Arc::new(http1(Settings::default())));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Some(place) = crowd.place().await else {
+            metrics.shed(Shed::Full);
+            continue;
+        };
+        let (router, http, metrics) = (router.clone(), Arc::clone(&http), Arc::clone(&metrics));
+        task::spawn(async move {
+            let service = service_fn(|request: Request<Incoming>| {
+                let (router, in_hand) = (router.clone(), place.guest.asks());
+                async move {
+                    let answered = router.oneshot(request).await;
+                    drop(in_hand);
+                    answered
+                }
+            });
+            select! {
+                _ = http.serve_connection(TokioIo::new(stream), service) => {}
+                () = place.guest.is_told_to_go() => metrics.shed(Shed::Crowded),
+            }
+        });
+    }
 }
 
 /// What the connections share.

@@ -117,6 +117,11 @@ impl Portcullis {
         fs::read_to_string(self.folder.path().join("ca.pem")).expect("its CA")
     }
 
+    /// Where it says how it is.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// A number of `/metrics`, by its name and labels.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let metrics = self.get("/metrics").ok()?;

@@ -31,6 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("strangers: a review has from one byte to eight MiB, and what is more is refused", sizes),
     Case::new("strangers: slow senders hold up nobody", slow).alone(),
     Case::new("strangers: garbage, half-open connections and plain HTTP hold up nobody", garbage).alone(),
+    Case::new("strangers: a thousand connections to the port of probes hold up nobody", probes).alone(),
     Case::new("strangers: ten thousand idle connections hold up nobody", idle).alone(),
 ];
 
@@ -251,6 +252,22 @@ fn garbage(_: &Sandbox<'_>) {
     report("garbage, half-open connections, plain HTTP", &served);
     served.is_whole();
     assert!(shed(&portcullis, "handshake") >= 100.0, "{:?}", portcullis.get("/metrics"));
+}
+
+fn probes(_: &Sandbox<'_>) {
+    let (portcullis, number) = serve();
+    let served = runtime().block_on(async {
+        let normal = Normal::start(&number);
+        let mut open = Vec::new();
+        for _ in 0..1_100 {
+            open.push(TcpStream::connect(portcullis.admin()).await.expect("a connection"));
+        }
+        assert!(portcullis.is_ready());
+        sleep(Duration::from_secs(1)).await;
+        normal.finish().await
+    });
+    report("a thousand connections to the port of probes", &served);
+    served.is_whole();
 }
 
 async fn wait_for(portcullis: &Portcullis, reason: &str, count: f64) {
