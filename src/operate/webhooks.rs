@@ -108,6 +108,27 @@ impl Kind {
     }
 }
 
+// === impl Route ===
+
+impl Route {
+    /// The name, or the address, that a certificate must be for.
+    pub fn host(&self) -> String {
+        match self {
+            Self::Service { namespace, name } => format!("{name}.{namespace}.svc"),
+            Self::Url(url) => {
+                let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                let authority = rest.split('/').next().unwrap_or_default();
+                // An IPv6 address stands in brackets, with a port or without.
+                let host = match authority.strip_prefix('[') {
+                    Some(address) => address.split(']').next(),
+                    None => authority.split(':').next(),
+                };
+                host.unwrap_or_default().to_owned()
+            }
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {

@@ -95,13 +95,14 @@ fn source(args: &ServeArgs, in_a_cluster: bool) -> CertSource {
     }
 }
 
-/// What callers ask for: in a cluster that is the Service, unless something else was said.
+/// What callers ask for: in a cluster that is the Service, or the host of the URL, unless something else was said.
 fn names(args: &ServeArgs, in_a_cluster: bool) -> Vec<String> {
     if !args.tls.tls_name.is_empty() {
         return args.tls.tls_name.clone();
     }
-    let service = format!("{}.{}.svc", args.member.service, args.member.own_namespace);
-    in_a_cluster.then_some(service).into_iter().collect()
+    let member = &args.member;
+    let route = args.registration.registered.route(&member.own_namespace, &member.service);
+    in_a_cluster.then(|| route.host()).into_iter().collect()
 }
 
 fn lifetimes(args: &ServeArgs) -> Lifetimes {

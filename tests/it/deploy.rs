@@ -26,9 +26,6 @@ const CRDS: &str = "deploy/crds/guardpolicies.yaml";
 const CRDS_CHART: &str = "deploy/charts/portcullis-crds/templates/guardpolicies.yaml";
 const INSTALL: &str = "deploy/install.yaml";
 
-/// To be removed when this version has them.
-const COMING_FLAGS: [&str; 3] = ["--registration", "--webhook-configuration", "--tls-secret"];
-
 /// What is committed is what is made.
 fn assert_file(path: &str, expected: &str) {
     let file = project(path);
@@ -284,10 +281,6 @@ fn the_container_is_started_with_arguments_that_exist() {
         assert!(possible.contains(flag), "{flag}: {possible:?}");
     }
     for flag in possible {
-        let is_coming = COMING_FLAGS.contains(&flag) || COMING_BY_VALUES.contains(&flag);
-        assert!(help.contains(&format!("{flag} ")) || is_coming, "{flag}:\n{help}");
+        assert!(help.contains(&format!("{flag} ")), "{flag}:\n{help}");
     }
 }
-
-/// To be removed with the others.
-const COMING_BY_VALUES: [&str; 4] = ["--webhook-url", "--tls-ca", "--tls-client-ca", "--tls-client-name"];

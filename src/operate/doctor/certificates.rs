@@ -142,7 +142,7 @@ fn believed(setup: &Setup, facts: &Facts, entry: Entry<'_>, chain: &[Certificate
     let (cas, _) = Bundle::read(&bundle(entry)?);
     let why = cas.believes(chain, facts.now).err()?;
     let remark =
-        Remark::problem(format!("the `caBundle` of `{}` does not do for the certificate: {why}", entry.name()));
+        Remark::problem(format!("by the `caBundle` of `{}` the certificate is not believed: {why}", entry.name()));
     Some(remark.at(entry.place()).because(EXPIRED).repair(restart(setup, facts)))
 }
 

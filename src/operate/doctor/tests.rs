@@ -425,7 +425,7 @@ fn certificates_are_for_the_service_believed_and_not_about_to_end() {
     let strangers = said(|facts| serve(facts, &certificates(name, 2026, 2027)));
     assert_eq!(strangers.len(), 4, "{strangers:#?}");
     assert!(
-        strangers[0].contains("the `caBundle` of `fail.validate.portcullis.dev` does not stand for the certificate: ")
+        strangers[0].contains("by the `caBundle` of `fail.validate.portcullis.dev` the certificate is not believed: ")
     );
     one(
         |facts| first(&mut facts.mutating)["webhooks"][0]["clientConfig"]["caBundle"] = json!(""),

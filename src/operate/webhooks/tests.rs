@@ -291,3 +291,17 @@ fn what_differs_is_said_in_words() {
     let none = differences(Kind::Mutating, &configuration(entries.mutating.clone()), &[]);
     assert_eq!(none, ["`mutate.portcullis.dev` is there, and no policy needs it"]);
 }
+
+#[test]
+fn a_certificate_must_be_for_what_is_called() {
+    let service = Route::Service { namespace: "portcullis-system".to_owned(), name: "portcullis".to_owned() };
+    assert_eq!(service.host(), "portcullis.portcullis-system.svc");
+    for (url, host) in [
+        ("https://portcullis.example:8443/below", "portcullis.example"),
+        ("https://127.0.0.1:8443", "127.0.0.1"),
+        ("https://[::1]:8443", "::1"),
+        ("https://portcullis.example", "portcullis.example"),
+    ] {
+        assert_eq!(Route::Url(url.to_owned()).host(), host);
+    }
+}
