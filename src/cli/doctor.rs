@@ -106,7 +106,8 @@ fn tell(diagnosis: &Diagnosis, format: DoctorFormat, out: &mut dyn Write) -> any
         DoctorFormat::Human => out.write_all(human::diagnosis(diagnosis).as_bytes())?,
         DoctorFormat::Json => {
             let summary = json!({
-                "problem": count(Standing::Problem), "unknown": count(Standing::Unknown), "ok": count(Standing::Ok),
+                "problem": count(Standing::Problem), "unknown": count(Standing::Unknown), "note": count(Standing::Note),
+                "ok": count(Standing::Ok),
             });
             let document = json!({ "version": 1, "checks": diagnosis.checks, "summary": summary });
             writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;

@@ -72,6 +72,8 @@ pub enum Standing {
     Problem,
     /// It could not be looked at: that is not the same as that it is not there.
     Unknown,
+    /// Nothing is wrong, and somebody may want to know.
+    Note,
     Ok,
 }
 
@@ -124,9 +126,17 @@ impl Remark {
         Self::new(Standing::Problem, what)
     }
 
+    fn note(what: impl Into<String>) -> Self {
+        Self::new(Standing::Note, what)
+    }
+
     /// What could not be looked at, and why not.
     fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::new(Standing::Unknown, what).because(why)
+    }
+
+    fn is_problem(&self) -> bool {
+        self.standing == Standing::Problem
     }
 
     fn at(self, place: impl Into<String>) -> Self {

@@ -39,7 +39,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("certificates: two-minute certificates for ten minutes under load without one error", two_minutes).long(),
 ];
 
-const SECRET: &str = "portcullis-tls";
+pub(crate) const SECRET: &str = "portcullis-tls";
 
 /// Where portcullis would be installed.
 struct Home<'a> {
@@ -249,7 +249,8 @@ fn handshake(address: SocketAddr, bundle: &str, name: &str) -> Result<Certificat
     Ok(shown.into_owned())
 }
 
-fn rights(namespace: &str) -> String {
+/// What the chart lets our account do in our own namespace.
+pub(crate) fn rights(namespace: &str) -> String {
     let metadata = json!({ "name": "portcullis", "namespace": namespace });
     let group = "rbac.authorization.k8s.io";
     let role = json!({

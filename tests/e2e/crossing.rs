@@ -20,7 +20,7 @@ pub(crate) struct Crossing<'a> {
     pub(crate) gw: String,
     pub(crate) obs: String,
     pub(crate) kubectl: Kubectl,
-    sandbox: &'a Sandbox<'a>,
+    pub(crate) sandbox: &'a Sandbox<'a>,
 }
 
 // === impl Crossing ===

@@ -3,19 +3,12 @@
 
 use std::{fs, process::Command};
 
-use portcullis::engine::policy::{FailurePolicy, RemedyMode, shipped};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    cluster,
-    kubectl::Kubectl,
-    objects,
-    patience::wait_until,
-    portcullis::Portcullis,
-    processes,
-    sandbox::{LABEL, Sandbox},
+    cluster, kubectl::Kubectl, objects, patience::wait_until, portcullis::Portcullis, processes, sandbox::Sandbox,
     trial::Case,
 };
 
@@ -42,11 +35,7 @@ struct World<'a> {
     own: String,
     kubeconfig: String,
     folder: TempDir,
-    ca: String,
 }
-
-/// Stands in for the door of the probe: what it refuses in our name, whoever tries.
-const PROBE: &str = "doctor-probe-stand-in";
 
 impl Told {
     #[track_caller]
@@ -85,8 +74,7 @@ impl<'a> World<'a> {
         let own = sandbox.namespace("own", &[("environment", "production")]);
         let kubeconfig = sandbox.plane().kubeconfig("admin", Some("system:masters")).display().to_string();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (kubectl, ca) = (sandbox.kubectl(), String::new());
-        Self { sandbox, kubectl, own, kubeconfig, folder, ca }
+        Self { sandbox, kubectl: sandbox.kubectl(), own, kubeconfig, folder }
     }
 
     fn doctor(&self) -> Told {
@@ -140,11 +128,11 @@ impl<'a> World<'a> {
         }
     }
 
-    fn make_certificates(&mut self) {
+    fn make_certificates(&self) {
         let key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        self.ca = ca.self_signed(&key).unwrap().pem();
+        fs::write(self.folder.path().join("ca.crt"), ca.self_signed(&key).unwrap().pem()).unwrap();
         let leaf_key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(vec![format!("portcullis.{}.svc", self.own)]).unwrap();
         (leaf.not_before, leaf.not_after) = (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2036, 1, 1));
@@ -193,6 +181,10 @@ impl<'a> World<'a> {
             &cert,
             "--tls-key",
             &key,
+            "--registration",
+            "external",
+            "--webhook-configuration",
+            &self.configuration(),
         ]);
         let service = self.kubectl.get_json(&["service", "portcullis", "-n", &self.own]);
         let cluster_ip = service["spec"]["clusterIP"].as_str().expect("a cluster IP");
@@ -200,75 +192,14 @@ impl<'a> World<'a> {
         portcullis
     }
 
+    /// As those do who keep it in Git.
     fn register(&self) {
-        let entries = [
-            ("fail.validate.portcullis.dev", "/validate/fail", "Fail", Some(FailurePolicy::Fail)),
-            ("ignore.validate.portcullis.dev", "/validate/ignore", "Ignore", Some(FailurePolicy::Ignore)),
-        ];
-        let validating = entries.map(|(name, path, policy, failure)| self.entry(name, path, policy, failure));
-        self.apply_configuration("ValidatingWebhookConfiguration", &json!(validating));
-        self.register_mutating();
-    }
-
-    fn register_mutating(&self) {
-        let mutating = self.entry("mutate.portcullis.dev", "/mutate", "Ignore", None);
-        self.apply_configuration("MutatingWebhookConfiguration", &json!([mutating]));
-    }
-
-    fn apply_configuration(&self, kind: &str, webhooks: &Value) {
-        let configuration = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
-            "metadata": { "name": self.configuration() }, "webhooks": webhooks,
-        });
-        self.kubectl.apply(&configuration.to_string());
-    }
-
-    fn entry(&self, name: &str, path: &str, policy: &str, failure: Option<FailurePolicy>) -> Value {
-        let policies = shipped::policies();
-        let at_door = policies.policies().iter().filter(|policy| match failure {
-            Some(failure) => policy.failure == failure,
-            None => policy.rule.gives_edits && policy.remedy == RemedyMode::Apply,
-        });
-        let rules = at_door.flat_map(|policy| &policy.matches).map(|rule| {
-            let operations: Vec<_> = rule.operations.iter().map(|operation| operation.name()).collect();
-            json!({ "apiGroups": rule.groups, "apiVersions": ["*"], "resources": rule.resources, "operations": operations })
-        });
-        json!({
-            "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "NoneOnDryRun", "timeoutSeconds": 3,
-            "clientConfig": {
-                "service": { "namespace": self.own, "name": "portcullis", "path": path },
-                "caBundle": crate::registration::base64(self.ca.as_bytes()),
-            },
-            "rules": rules.collect::<Value>(), "failurePolicy": policy,
-            "namespaceSelector": {
-                "matchLabels": { LABEL: self.sandbox.id() },
-                "matchExpressions": [{ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [self.own] }],
-            },
-        })
-    }
-
-    /// Refuses probes in our name.
-    fn answer_probes(&self) {
-        let group = "admissionregistration.k8s.io/v1";
-        let message =
-            "'portcullis answers the probe `' + object.metadata.annotations['portcullis.dev/probe-nonce'] + '`'";
-        let rule = json!({
-            "apiGroups": ["portcullis.dev"], "apiVersions": ["*"], "resources": ["guardpolicies"], "operations": ["CREATE"],
-        });
-        let policy = json!({
-            "apiVersion": group, "kind": "ValidatingAdmissionPolicy", "metadata": { "name": PROBE },
-            "spec": {
-                "matchConstraints": {
-                    "resourceRules": [rule], "objectSelector": { "matchLabels": { "portcullis.dev/probe": "true" } },
-                },
-                "validations": [{ "expression": "false", "messageExpression": message }],
-            },
-        });
-        let binding = json!({
-            "apiVersion": group, "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": PROBE },
-            "spec": { "policyName": PROBE, "validationActions": ["Deny"] },
-        });
-        self.kubectl.apply(&format!("{policy}\n---\n{binding}\n"));
+        let mut command: Command = processes::command(env!("CARGO_BIN_EXE_portcullis").as_ref());
+        command.args(["webhooks", "--fail-closed", "--own-namespace", &self.own, "--webhook-configuration"]);
+        command.arg(self.configuration()).arg("--ca").arg(self.folder.path().join("ca.crt"));
+        let printed = command.output().expect("the configurations are printed");
+        assert!(printed.status.success(), "{printed:?}");
+        self.kubectl.apply(&String::from_utf8(printed.stdout).unwrap());
     }
 
     /// Breaks something, sees that doctor says so, types what it says, and sees that it is content.
@@ -296,12 +227,6 @@ impl Drop for World<'_> {
             "theirs",
             "--ignore-not-found",
         ]);
-        kubectl.run(&[
-            "delete",
-            "validatingadmissionpolicies,validatingadmissionpolicybindings",
-            PROBE,
-            "--ignore-not-found",
-        ]);
         let made = kubectl.run(&["get", "clusterroles,clusterrolebindings", "-o", "name"]);
         let made: Vec<_> = made.out.lines().filter(|name| name.contains("/portcullis-repair-")).collect();
         if !made.is_empty() {
@@ -312,13 +237,12 @@ impl Drop for World<'_> {
 
 fn healed(sandbox: &Sandbox<'_>) {
     cluster::ensure_installed(&sandbox.kubectl());
-    let mut world = World::new(sandbox);
+    let world = World::new(sandbox);
     let told = world.doctor();
     assert_eq!(told.code, Some(1), "{told:#?}");
     told.says(&format!("no Deployment in `{}` runs Portcullis", world.own)).says("nobody has ever led");
     world.make_certificates();
     world.make_workload();
-    world.answer_probes();
     // Its account has no rights at all yet: each of them is given by what doctor says.
     let told = world.doctor();
     told.says("it may not `get`, `list`, `watch` `services`")
@@ -366,7 +290,7 @@ fn healed(sandbox: &Sandbox<'_>) {
     world.kubectl.delete(&["mutatingwebhookconfiguration", &world.configuration()]);
     world.repair("it does not exist");
     world.doctor().says("it is empty");
-    world.register_mutating();
+    world.register();
     world.until_well();
 
     // Somebody else's webhook, which nobody answers.

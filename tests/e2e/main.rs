@@ -54,6 +54,7 @@ mod sandbox;
 mod strangers;
 mod traffic;
 mod trial;
+mod upkeep;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         rights::CASES,
         roll_outs::CASES,
         strangers::CASES,
+        upkeep::CASES,
     ]
     .concat();
     let conclusion = libtest_mimic::run(&arguments, trial::of(&cases));

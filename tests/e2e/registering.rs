@@ -45,10 +45,10 @@ const PROBES: [&str; 2] = ["--probe-every", "1"];
 const BOTH: &str = "validatingwebhookconfigurations,mutatingwebhookconfigurations";
 
 /// Two configurations of one test, as the chart makes them; deleted when this is dropped.
-struct Configurations<'a> {
+pub(crate) struct Configurations<'a> {
     crossing: &'a Crossing<'a>,
     sandbox: &'a Sandbox<'a>,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl<'a> Configurations<'a> {
@@ -60,7 +60,7 @@ impl<'a> Configurations<'a> {
         Self { crossing, sandbox, name: format!("portcullis-{}", sandbox.id()) }
     }
 
-    fn empty(sandbox: &'a Sandbox<'a>, crossing: &'a Crossing<'a>) -> Self {
+    pub(crate) fn empty(sandbox: &'a Sandbox<'a>, crossing: &'a Crossing<'a>) -> Self {
         let configurations = Self::none(sandbox, crossing);
         configurations.make();
         configurations
@@ -118,7 +118,7 @@ impl<'a> Configurations<'a> {
         })
     }
 
-    fn until_fails(&self, policy: &str) -> Value {
+    pub(crate) fn until_fails(&self, policy: &str) -> Value {
         self.until(&format!("`{FAIL}` to be `{policy}`"), FAIL, |entry| entry["failurePolicy"] == policy)
     }
 

@@ -17,6 +17,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use tempfile::TempDir;
 
 use crate::{
+    certificates, cluster,
     control_plane::Endpoints,
     crossing::{Crossing, leads},
     patience::wait_until,
@@ -26,7 +27,9 @@ use crate::{
 /// The replicas of one test.
 pub(crate) struct Replicas<'a> {
     crossing: &'a Crossing<'a>,
-    mounted: Mounted,
+    /// None where they make their certificates themselves.
+    mounted: Option<Mounted>,
+    own_namespace: String,
     args: Vec<String>,
     running: Arc<Mutex<Vec<Arc<Portcullis>>>>,
     endpoints: Endpoints,
@@ -64,12 +67,39 @@ impl<'a> Replicas<'a> {
     pub(crate) fn start(crossing: &'a Crossing<'a>, count: usize, signer: &Signer, args: &[&str]) -> Self {
         let mut mounted = Mounted::new();
         mounted.swap(signer, &names(&crossing.gw));
+        Self::of(crossing, count, Some(mounted), &crossing.gw, args)
+    }
+
+    /// The same in a namespace of their own, with certificates of their own making: there is a Secret for them, as the chart
+    /// makes it, and a Service that leads to them.
+    #[track_caller]
+    pub(crate) fn start_alone(crossing: &'a Crossing<'a>, count: usize, args: &[&str]) -> Self {
+        let (own, kubectl) = (crossing.sandbox.namespace("own", &[]), &crossing.kubectl);
+        kubectl.apply(&certificates::rights(&own));
+        kubectl.run(&["create", "secret", "generic", certificates::SECRET, "-n", &own]).succeeds();
+        kubectl.run(&["create", "service", "clusterip", "portcullis", "--tcp=443", "-n", &own]).succeeds();
+        let replicas = Self::of(crossing, count, None, &own, args);
+        let service = kubectl.get_json(&["service", "portcullis", "-n", &own]);
+        let cluster_ip = service["spec"]["clusterIP"].as_str().expect("a cluster IP");
+        crossing.sandbox.plane().route(cluster_ip, 443, replicas.endpoints.clone());
+        replicas
+    }
+
+    #[track_caller]
+    fn of(
+        crossing: &'a Crossing<'a>,
+        count: usize,
+        mounted: Option<Mounted>,
+        own_namespace: &str,
+        args: &[&str],
+    ) -> Self {
         let running = Arc::default();
         let (endpoints, stop) = (Endpoints::default(), Arc::new(AtomicBool::default()));
         let following = follow(Arc::clone(&running), endpoints.clone(), Arc::clone(&stop));
         let mut replicas = Self {
             crossing,
             mounted,
+            own_namespace: own_namespace.to_owned(),
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             running,
             endpoints,
@@ -97,12 +127,29 @@ impl<'a> Replicas<'a> {
     pub(crate) fn surge(&mut self) -> Arc<Portcullis> {
         self.started += 1;
         let identity = format!("replica-{}", self.started);
-        let (cert, key) = (self.mounted.file("tls.crt"), self.mounted.file("tls.key"));
-        let mut args = vec!["--identity", &identity, "--tls-cert", &cert, "--tls-key", &key, "--drain", DRAIN];
+        let mut args = vec!["--identity", &identity, "--drain", DRAIN];
         args.extend(self.args.iter().map(String::as_str));
-        let one = Arc::new(self.crossing.member(&args));
+        let one = match &self.mounted {
+            Some(mounted) => {
+                let (cert, key) = (mounted.file("tls.crt"), mounted.file("tls.key"));
+                args.extend(["--tls-cert", &cert, "--tls-key", &key]);
+                self.crossing.member(&args)
+            }
+            None => {
+                args.extend(["--tls-secret", certificates::SECRET, "--own-namespace", &self.own_namespace]);
+                cluster::serve_with(self.crossing.sandbox, &args)
+            }
+        };
+        let one = Arc::new(one);
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&one));
         one
+    }
+
+    /// Replaces each by one with this argument more, as after a change of the chart's values.
+    #[track_caller]
+    pub(crate) fn change(&mut self, arguments: &[&str]) {
+        self.args.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self.roll();
     }
 
     /// Replaces each, as a Deployment does with `maxUnavailable: 0` and `maxSurge: 1`.
@@ -131,7 +178,8 @@ impl<'a> Replicas<'a> {
     /// Puts another certificate into the Secret, and waits until every replica serves it.
     #[track_caller]
     pub(crate) fn renew(&mut self, signer: &Signer) {
-        let year = self.mounted.swap(signer, &names(&self.crossing.gw));
+        let names = names(&self.crossing.gw);
+        let year = self.mounted.as_mut().expect("certificates in files").swap(signer, &names);
         for replica in self.running() {
             wait_until("the new certificate to be served", || {
                 let expires = replica.metric("portcullis_webhook_certificate_expiry_seconds");

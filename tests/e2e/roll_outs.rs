@@ -36,7 +36,7 @@ pub(crate) fn duration() -> Duration {
     Duration::from_secs(setting("PORTCULLIS_PROOF_SECONDS", 8).into())
 }
 
-fn setting(name: &str, default: u32) -> u32 {
+pub(crate) fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|given| given.parse().ok()).unwrap_or(default)
 }
 

@@ -38,6 +38,7 @@ fn of_remark(remark: &Remark) -> String {
     let standing = match remark.standing {
         Standing::Problem => "problem",
         Standing::Unknown => "unknown",
+        Standing::Note => "note",
         Standing::Ok => "ok",
     };
     let mut text = format!("  {standing:<8} {}\n", line(&remark.what));

@@ -113,7 +113,7 @@ fn namespaces(facts: &Facts, policy: &Policy) -> Option<Remark> {
     if selector.is_empty() || namespaces.iter().any(matches) {
         return None;
     }
-    let remark = Remark::problem(format!("its `namespaceSelector` `{selector}` matches no namespace"))
+    let remark = Remark::note(format!("its `namespaceSelector` `{selector}` matches no namespace"))
         .because("it does nothing until a namespace has such labels");
     let label = labels_for(selector).map_or_else(
         || format!("kubectl edit guardpolicy {}", policy.name),

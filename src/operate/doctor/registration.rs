@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::{
-    engine::policy::{FailurePolicy, Policy, PolicySet, RemedyMode},
-    operate::doctor::{
-        Remark, Setup, deployed,
-        deployed::{Deployed, labels},
-        facts::{Facts, Known, compiled},
-        list, name, some_of, text,
-        webhooks::{self, Door, Entry},
+    engine::policy::PolicySet,
+    operate::{
+        doctor::{
+            Remark, Setup, deployed,
+            deployed::{Deployed, labels},
+            facts::{Facts, Known, compiled},
+            list, name, text,
+            webhooks::{self, Door, Entry},
+        },
+        webhooks::{CaBundle, Entries, Kind, Route, Settings, differences},
     },
 };
 
@@ -24,14 +27,12 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
         kinds.into_iter().filter_map(|(kind, read)| configuration(setup, facts, kind, read)).collect();
     let entries = webhooks::ours(setup, facts);
     remarks.extend(entries.iter().filter_map(|entry| leads_to_us(setup, facts, *entry)));
-    // What is not sent is told once: where the entries are not as they should be, that is why.
-    let whole = remarks.is_empty();
     for entry in &entries {
         remarks.extend(when_nobody_answers(*entry));
         remarks.extend(stays_out(setup, facts, *entry));
     }
-    if whole {
-        remarks.extend(coverage(setup, facts, &compiled(&facts.policies), &entries));
+    if !remarks.iter().any(Remark::is_problem) {
+        remarks.extend(differs(setup, facts, &compiled(&facts.policies)));
     }
     remarks
 }
@@ -156,54 +157,41 @@ fn stays_out(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Option<Remark> {
     })
 }
 
-fn coverage(setup: &Setup, facts: &Facts, policies: &PolicySet, entries: &[Entry<'_>]) -> Vec<Remark> {
+/// What differs from what would be registered; told where nothing more precise was said.
+fn differs(setup: &Setup, facts: &Facts, policies: &PolicySet) -> Vec<Remark> {
+    let entries = Entries::of(policies, &settings(setup, facts));
+    let kinds = [(Kind::Validating, &facts.validating), (Kind::Mutating, &facts.mutating)];
     let mut remarks = Vec::new();
-    for policy in policies.policies() {
-        let missing = uncovered(policy, entries);
-        if !missing.is_empty() {
-            remarks.push(
-                Remark::problem(format!("the API server does not send {}", some_of(&missing)))
-                    .at(format!("GuardPolicy {}", policy.name))
-                    .because("the policy selects it, and is not asked")
-                    .repair(write_again(setup, facts)),
-            );
-        }
+    for (kind, read) in kinds {
+        let actual = read.iter().flatten().find(|one| name(one) == setup.webhook_configuration);
+        let Some(actual) = actual else { continue };
+        let wanted = entries.of_kind(kind);
+        remarks.extend(differences(kind, actual, wanted).into_iter().map(|difference| {
+            Remark::problem(difference)
+                .at(format!("{} {}", kind.name(), setup.webhook_configuration))
+                .because("it is not what the policies in force need: something is not judged, or in vain")
+                .repair(write_again(setup, facts))
+        }));
     }
-    if remarks.is_empty() && !policies.policies().is_empty() && !entries.is_empty() {
-        remarks.push(Remark::ok("the API server sends all that the policies select"));
+    if remarks.is_empty() && !policies.policies().is_empty() {
+        remarks.push(Remark::ok("the API server sends all that the policies select, and nothing else"));
     }
     remarks
 }
 
-/// What a policy selects and no entry sends to its doors, as `UPDATE services to /mutate`.
-fn uncovered(policy: &Policy, entries: &[Entry<'_>]) -> Vec<String> {
-    let validates = match policy.failure {
-        FailurePolicy::Fail => [Door::Validate, Door::ValidateFail],
-        FailurePolicy::Ignore => [Door::Validate, Door::ValidateIgnore],
-    };
-    // What the API server drops before a webhook sees it is judged in files alone, and registered by nobody.
-    if policy.rule.seen_in == crate::engine::rules::SeenIn::Files {
-        return Vec::new();
+/// Whose CA it is, and whether it fails closed, is told by others.
+fn settings(setup: &Setup, facts: &Facts) -> Settings {
+    let Setup { own_namespace, service, service_account, .. } = setup;
+    let deployed = deployed::ours(setup, facts);
+    let url = deployed.and_then(|deployed| deployed.setting("--webhook-url", "PORTCULLIS_WEBHOOK_URL"));
+    Settings {
+        own_namespace: own_namespace.clone(),
+        route: match url {
+            Some(url) => Route::Url(url.to_owned()),
+            None => Route::Service { namespace: own_namespace.clone(), name: service.clone() },
+        },
+        user: Settings::user_of(own_namespace, service_account),
+        ca: CaBundle::Foreign,
+        fails_closed: false,
     }
-    let mutates = policy.rule.gives_edits && policy.remedy == RemedyMode::Apply;
-    let mut missing = Vec::new();
-    for rule in &policy.matches {
-        for (group, resource) in rule.groups.iter().flat_map(|group| rule.resources.iter().map(move |one| (group, one)))
-        {
-            for operation in rule.operations.iter().map(|operation| operation.name()) {
-                let sent = |doors: &[Door]| {
-                    let mut at = entries.iter().filter(|entry| entry.door().is_some_and(|door| doors.contains(&door)));
-                    at.any(|entry| entry.names(group, resource, operation))
-                };
-                if !sent(&validates) {
-                    missing.push(format!("{operation} {resource} to /validate"));
-                }
-                if mutates && operation != "DELETE" && !sent(&[Door::Mutate]) {
-                    missing.push(format!("{operation} {resource} to /mutate"));
-                }
-            }
-        }
-    }
-    missing.dedup();
-    missing
 }

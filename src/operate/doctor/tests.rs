@@ -14,10 +14,14 @@ use crate::{
     cluster::crds,
     engine::{
         kinds::KINDS,
-        policy::{FailurePolicy, RemedyMode, shipped},
+        policy::shipped,
         yaml::{self, Dialect},
     },
-    operate::{permissions, probe::Reached},
+    operate::{
+        permissions,
+        probe::Reached,
+        webhooks::{CaBundle, Entries, Kind, Route, Settings},
+    },
 };
 
 const OWN: &str = "portcullis-system";
@@ -41,6 +45,7 @@ fn now() -> Timestamp {
 struct Certificates {
     leaf: Value,
     ca: Value,
+    pem: String,
 }
 
 fn certificates(name: &str, from: i32, until: i32) -> Certificates {
@@ -55,32 +60,19 @@ fn certificates(name: &str, from: i32, until: i32) -> Certificates {
     leaf.not_before = rcgen::date_time_ymd(from, 1, 1);
     leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
     let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &Issuer::new(ca, key)).unwrap().pem();
-    Certificates { leaf: base64(leaf), ca: base64(ca_pem) }
+    Certificates { leaf: base64(leaf), ca: base64(ca_pem.clone()), pem: ca_pem }
 }
 
-/// What the shipped policies select at a door.
-fn rules(failure: Option<FailurePolicy>) -> Value {
-    let policies = shipped::policies();
-    let at_door = policies.policies().iter().filter(|policy| match failure {
-        Some(failure) => policy.failure == failure,
-        None => policy.rule.gives_edits && policy.remedy == RemedyMode::Apply,
-    });
-    let rules = at_door.flat_map(|policy| &policy.matches).map(|rule| {
-        let operations: Vec<_> = rule.operations.iter().map(|operation| operation.name()).collect();
-        json!({ "apiGroups": rule.groups, "apiVersions": ["*"], "resources": rule.resources, "operations": operations })
-    });
-    rules.collect()
-}
-
-fn entry(name: &str, path: &str, failure: &str, rules: Value, ca: &Value) -> Value {
-    json!({
-        "name": name,
-        "clientConfig": { "service": { "namespace": OWN, "name": "portcullis", "path": path, "port": 443 }, "caBundle": ca },
-        "rules": rules, "failurePolicy": failure, "timeoutSeconds": 3,
-        "namespaceSelector": { "matchExpressions": [
-            { "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [OWN, "kube-system"] },
-        ] },
-    })
+/// What the leader registers.
+fn registered(kind: Kind, ca: &str) -> Value {
+    let settings = Settings {
+        own_namespace: OWN.to_owned(),
+        route: Route::Service { namespace: OWN.to_owned(), name: "portcullis".to_owned() },
+        user: Settings::user_of(OWN, "portcullis"),
+        ca: CaBundle::Ours(ca.to_owned()),
+        fails_closed: true,
+    };
+    configuration("portcullis", json!(Entries::of(&shipped::policies(), &settings).of_kind(kind)))
 }
 
 fn configuration(name: &str, webhooks: Value) -> Value {
@@ -141,7 +133,6 @@ fn healthy() -> Facts {
         .into_iter()
         .flat_map(|permission| permission.verbs.iter().map(move |verb| Right { permission, verb, allowed: Ok(true) }));
     let labelled = |name: &str, labels: Value| json!({ "metadata": { "name": name, "labels": labels } });
-    let probe = entry("probe.portcullis.dev", "/probe", "Fail", json!([]), &made.ca);
     Facts {
         namespaces: Ok(vec![labelled(OWN, json!({})), labelled("prod", json!({ "environment": "production" }))]),
         deployments: Ok(vec![deployment()]),
@@ -154,30 +145,8 @@ fn healthy() -> Facts {
             "holderIdentity": "portcullis-1", "leaseDurationSeconds": 15, "renewTime": "2026-05-31T23:59:57.000000Z",
         } }))),
         secret: Ok(Some(json!({ "data": { "tls.crt": made.leaf } }))),
-        validating: Ok(vec![configuration(
-            "portcullis",
-            json!([
-                entry(
-                    "fail.validate.portcullis.dev",
-                    "/validate/fail",
-                    "Fail",
-                    rules(Some(FailurePolicy::Fail)),
-                    &made.ca
-                ),
-                entry(
-                    "ignore.validate.portcullis.dev",
-                    "/validate/ignore",
-                    "Ignore",
-                    rules(Some(FailurePolicy::Ignore)),
-                    &made.ca
-                ),
-                probe,
-            ]),
-        )]),
-        mutating: Ok(vec![configuration(
-            "portcullis",
-            json!([entry("mutate.portcullis.dev", "/mutate", "Ignore", rules(None), &made.ca)]),
-        )]),
+        validating: Ok(vec![registered(Kind::Validating, &made.pem)]),
+        mutating: Ok(vec![registered(Kind::Mutating, &made.pem)]),
         policies: Ok(Some(shipped::SHIPPED.iter().map(|(_, text)| policy(text)).collect())),
         definition: Ok(Some(crds::guard_policy())),
         grants: Ok(None),
@@ -499,12 +468,14 @@ fn each_way_in_which_an_entry_is_wrong_is_told() {
             rule["operations"] = json!(["CREATE"]);
         }
     });
+    assert_eq!(missing.len(), 1, "{missing:#?}");
     assert!(
-        missing.iter().any(|said| {
-            said.starts_with("registration: the API server does not send `UPDATE httplistenerpolicies to /validate`")
-                && said.contains("GuardPolicy backend-refs")
-        }),
-        "{missing:#?}"
+        missing[0]
+            .starts_with("registration: `fail.validate.portcullis.dev` does not send UPDATE agentgatewaypolicies")
+    );
+    one(
+        |facts| drop(first(&mut facts.validating)["webhooks"][1]["matchConditions"].as_array_mut().unwrap().remove(0)),
+        &["`ignore.validate.portcullis.dev`: the condition `not-by-portcullis` is missing"],
     );
 }
 

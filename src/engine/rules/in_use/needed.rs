@@ -1,5 +1,7 @@
 //! What a stored telemetry object still resolves by is not taken away.
 
+use std::collections::BTreeSet;
+
 use super::{
     change::{Change, leaves, takes_away},
     codes::NEEDED,
@@ -67,15 +69,16 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
     let escape = Escape::of(judge);
     let message = format!("this {} {does} {objects}{}", subject.key.kind, escape.complaint());
     let mut finding = Finding::new(&NEEDED, Path::root(), message);
-    let mut gateways: Vec<&ObjectKey> = Vec::new();
+    let mut gateways = BTreeSet::new();
+    let mut possible = BTreeSet::new();
     for (key, blast) in broken {
         finding = finding.related(key.clone(), "resolves by it now");
-        if let Blast::Gateways(found) = blast {
-            gateways.extend(found);
+        match blast {
+            Blast::Gateways(found) => gateways.extend(found),
+            Blast::IfExists(found) => possible.extend(found),
+            _ => {}
         }
     }
-    gateways.sort();
-    gateways.dedup();
     let harmless = gateways.is_empty();
     for gateway in gateways {
         finding = finding.related(gateway.clone(), "every route of it would answer HTTP 500");
@@ -85,6 +88,10 @@ fn finding(judge: &Judge<'_>, broken: &[(ObjectKey, Blast)]) -> Finding {
     finding = finding.help(format!(
         "{order}; or accept the outage with the annotation `{ALLOW_DISRUPTION}: <RFC 3339 time>` on this {kind}{first}"
     ));
+    if harmless && !possible.is_empty() {
+        let named = suggest::listed(possible.into_iter().map(|gateway| format!("`{}`", place(gateway))));
+        finding = finding.unknown(format!("whether Gateway {named} exists and is kgateway's"));
+    }
     // Nothing of kgateway's is attached to a Gateway: telemetry is lost, traffic is not.
     if harmless || matches!(escape, Escape::Accepted) || only_finishes(judge) {
         finding.at_most(Level::Warning)

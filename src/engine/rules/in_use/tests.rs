@@ -28,6 +28,20 @@ fn said(view: &View, operation: Operation, object: Value) -> Vec<String> {
 }
 
 #[test]
+fn what_is_needed_says_so_where_the_gateways_that_would_suffer_are_not_known() {
+    let kinds = [(CORE, "Service"), (CORE, "Namespace"), (GATEWAY_API, "ReferenceGrant")];
+    let mut view = View::open(ControlPlane::default()).complete(kinds.into_iter().chain(LISTENER_POLICIES));
+    let collector = json!({ "backendRef": { "name": "otel", "port": 4317 } });
+    let log = json!({ "openTelemetry": { "grpcService": collector } });
+    let target = json!({ "group": GATEWAY_API, "kind": "Gateway", "name": "edge" });
+    let spec = json!({ "targetRefs": [target], "default": { "httpSettings": { "accessLog": [log] } } });
+    view.insert(&ObjectKey::new(KGATEWAY, "ListenerPolicy", "telemetry", "logs"), &json!({ "spec": spec }));
+    view.insert(&ObjectKey::new(CORE, "Service", "telemetry", "otel"), &service("1", &[4317, 8888]));
+    let told = "this Service is still needed by ListenerPolicy `telemetry/logs`";
+    assert_eq!(said(&view, Operation::Delete, Value::Null), [told]);
+}
+
+#[test]
 fn who_may_need_it_and_could_not_be_looked_up_is_told() {
     let services =
         View::open(ControlPlane::default()).complete([(CORE, "Service"), (AGENTGATEWAY, "AgentgatewayPolicy")]);
