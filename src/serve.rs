@@ -72,17 +72,18 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     };
     let handle = live.as_ref().map(|live| live.handle.clone());
 
+    let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
+    let admin_router = admin::router(health.clone(), draining.clone(), Arc::new(registry));
+    tokio::spawn(accept::serve_plain(admin_listener, admin_router, Arc::clone(&metrics)));
+
     let certificate = certificate::open(args, live.as_mut(), bundles, &health, &metrics).await?;
 
     let gate = Gate::new(Bounds::default());
     let webhook =
         Arc::new(Webhook::new(admit::judge(current, handle, Arc::clone(&metrics)), gate, Arc::clone(&metrics)));
     let listener = accept::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
-    let admin_listener = accept::bind(args.admin).with_context(|| format!("cannot listen on {}", args.admin))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "answering reviews");
-    let admin_router = admin::router(health.clone(), draining.clone(), Arc::new(registry));
-    tokio::spawn(accept::serve_plain(admin_listener, admin_router, Arc::clone(&metrics)));
     let (resolver, callers) = (Arc::clone(&certificate.resolver), certificate.callers.clone());
     tokio::spawn(call_ourselves(address, resolver, callers, health.clone()));
 

@@ -100,6 +100,10 @@ impl Index {
                 _ = seconds.tick() => {
                     self.begin_again();
                     self.lose_patience();
+                    if self.policies.settle() {
+                        self.compile();
+                        self.published.current.store(Arc::new(self.snapshot.clone()));
+                    }
                     self.report();
                     continue;
                 }

@@ -1,10 +1,20 @@
 //! The GuardPolicies of the cluster: which are in force, and what is wrong with the others.
+//!
+//! A policy whose `failurePolicy` changes has another door from then on, and the API server hears of that later: the leader
+//! writes it, and API servers take it over. Until then it is asked at both.
+#![expect(clippy::disallowed_methods, reason = "edge: since when a policy has another door")]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use crate::engine::policy::{Policy, PolicySet, compile};
+use crate::engine::policy::{FailurePolicy, Policy, PolicySet, compile};
+
+/// For how long a policy is asked at the door that it had before: longer than a leader is waited for, with what it writes.
+const BOTH_DOORS: Duration = Duration::from_mins(1);
 
 /// The GuardPolicies that exist. Of each, the last version that compiled is in force.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +40,8 @@ struct Known {
     version: (String, i64),
     problem: Option<String>,
     in_force: Option<Policy>,
+    /// Since when it has another `failurePolicy`, and which it had.
+    moved: Option<(Instant, FailurePolicy)>,
 }
 
 // === impl Policies ===
@@ -44,12 +56,16 @@ impl Policies {
         if generation > 0 && self.by_name.get(name).is_some_and(|known| known.version == version) {
             return false;
         }
-        let last = self.by_name.remove(name).and_then(|known| known.in_force);
+        let (last, moved) = self.by_name.remove(name).map_or((None, None), |known| (known.in_force, known.moved));
         let known = match compile::compile(object) {
-            Ok(policy) => Known { version, problem: None, in_force: Some(policy) },
+            Ok(policy) => {
+                let before = last.as_ref().map(|last| last.failure).filter(|before| *before != policy.failure);
+                let moved = before.map(|before| (Instant::now(), before)).or(moved);
+                Known { version, problem: None, in_force: Some(policy), moved }
+            }
             Err(bad) => {
                 let problem = if bad.path.is_root() { bad.message } else { format!("{}: {}", bad.path, bad.message) };
-                Known { version, problem: Some(problem), in_force: last }
+                Known { version, problem: Some(problem), in_force: last, moved }
             }
         };
         self.by_name.insert(name.to_owned(), known);
@@ -65,7 +81,20 @@ impl Policies {
     }
 
     pub fn in_force(&self) -> PolicySet {
-        PolicySet::new(self.by_name.values().filter_map(|known| known.in_force.clone()))
+        let policy = |known: &Known| {
+            let failure_before = known.moved.map(|(_, before)| before);
+            Some(Policy { failure_before, ..known.in_force.clone()? })
+        };
+        PolicySet::new(self.by_name.values().filter_map(policy))
+    }
+
+    /// Whether a policy that moved has been asked at both doors for long enough: it is so no longer.
+    pub fn settle(&mut self) -> bool {
+        let mut settled = false;
+        for known in self.by_name.values_mut() {
+            settled |= known.moved.take_if(|(since, _)| since.elapsed() >= BOTH_DOORS).is_some();
+        }
+        settled
     }
 
     pub fn standings(&self) -> Vec<Standing> {
@@ -76,5 +105,51 @@ impl Policies {
             in_force: known.in_force.is_some(),
         };
         self.by_name.iter().map(standing).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{
+        kinds::KGATEWAY,
+        select::Door,
+        subject::{Attributes, ObjectKey, Operation},
+    };
+
+    fn policy(generation: i64, failure: &str) -> Value {
+        let rule = json!({
+            "apiGroups": [KGATEWAY], "apiVersions": ["*"], "resources": ["listenerpolicies"], "operations": ["CREATE"],
+        });
+        json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardPolicy",
+            "metadata": { "name": "p", "uid": "u", "generation": generation },
+            "spec": {
+                "matchConstraints": { "resourceRules": [rule] }, "failurePolicy": failure, "rule": { "backendRefs": {} },
+            },
+        })
+    }
+
+    #[test]
+    fn a_policy_that_gets_another_door_is_asked_at_both_until_the_api_server_knows() {
+        let asked = |policies: &Policies| {
+            let key = ObjectKey::new(KGATEWAY, "ListenerPolicy", "a", "b");
+            let attributes = Attributes::of(Operation::Create, &key, "v1alpha1");
+            let at = |mode| !policies.in_force().select(Door::Validate(Some(mode)), &attributes).is_empty();
+            [FailurePolicy::Fail, FailurePolicy::Ignore].map(at)
+        };
+        let mut policies = Policies::default();
+        policies.insert("p", &policy(1, "Ignore"));
+        assert_eq!(asked(&policies), [false, true]);
+        policies.insert("p", &policy(2, "Fail"));
+        assert_eq!(asked(&policies), [true, true]);
+        assert!(!policies.settle());
+        for known in policies.by_name.values_mut() {
+            known.moved = known.moved.map(|(_, before)| (Instant::now() - BOTH_DOORS, before));
+        }
+        assert!(policies.settle());
+        assert_eq!(asked(&policies), [true, false]);
     }
 }

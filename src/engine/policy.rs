@@ -23,16 +23,17 @@ pub struct Policy {
     pub action: Action,
     pub remedy: RemedyMode,
     pub failure: FailurePolicy,
+    /// What `failure` was until a moment ago: the API server may still send what the policy selects to that door.
+    pub failure_before: Option<FailurePolicy>,
     /// By code; None turns it off.
     pub levels: BTreeMap<String, Option<Level>>,
 }
 
-/// Compiled `resourceRules`: groups and resources are never wildcards, `*` among versions and operations is spelled out.
+/// Compiled `resourceRules`: groups and resources are never wildcards, `*` among operations is spelled out. Versions are left
+/// out: what is written in one version is there in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceRule {
     pub groups: Vec<String>,
-    /// None means every version.
-    pub versions: Option<Vec<String>>,
     pub resources: Vec<String>,
     pub operations: Vec<Operation>,
 }
@@ -85,10 +86,9 @@ impl PolicySet {
 // === impl ResourceRule ===
 
 impl ResourceRule {
-    pub fn matches(&self, group: &str, version: &str, resource: &str, operation: Operation) -> bool {
+    pub fn matches(&self, group: &str, resource: &str, operation: Operation) -> bool {
         self.groups.iter().any(|known| known == group)
             && self.resources.iter().any(|known| known == resource)
-            && self.versions.as_ref().is_none_or(|versions| versions.iter().any(|known| known == version))
             && self.operations.contains(&operation)
     }
 }

@@ -44,13 +44,16 @@ impl Policy {
 
     /// Whether some request for this resource is one that this door asks it about.
     pub fn may_be_asked(&self, door: Door, group: &str, resource: &str, operation: Operation) -> bool {
-        let excludes = |rule: &ResourceRule| rule.versions.is_none() && rule.matches(group, "", resource, operation);
+        let excludes = |rule: &ResourceRule| rule.matches(group, resource, operation);
         self.is_at(door, operation) && !self.excludes.iter().any(excludes)
     }
 
     fn is_at(&self, door: Door, operation: Operation) -> bool {
         match door {
-            Door::Validate(mode) => self.rule.seen_in != SeenIn::Files && mode.is_none_or(|mode| mode == self.failure),
+            Door::Validate(mode) => {
+                let is_mine = |mode| mode == self.failure || Some(mode) == self.failure_before;
+                self.rule.seen_in != SeenIn::Files && mode.is_none_or(is_mine)
+            }
             Door::Mutate => {
                 self.rule.seen_in != SeenIn::Files
                     && self.rule.gives_edits
@@ -62,10 +65,9 @@ impl Policy {
     }
 
     fn is_asked(&self, door: Door, attributes: &Attributes<'_>) -> bool {
-        let Attributes { group, version, resource, operation, .. } = *attributes;
-        let matches =
-            |resource: &str| self.matches.iter().any(|rule| rule.matches(group, version, resource, operation));
-        let excluded = self.excludes.iter().any(|rule| rule.matches(group, version, resource, operation));
+        let Attributes { group, resource, operation, .. } = *attributes;
+        let matches = |resource: &str| self.matches.iter().any(|rule| rule.matches(group, resource, operation));
+        let excluded = self.excludes.iter().any(|rule| rule.matches(group, resource, operation));
         let in_files = door == Door::Files && self.rule.in_files.contains(&(group, resource));
         let selected = if attributes.subresource.is_empty() {
             matches(resource) || in_files

@@ -57,6 +57,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Between two attempts at a write that failed: this, doubled up to [`LONGEST`].
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
+/// A watch that has not failed for so long works: twice the longest pause between two attempts, and more.
+const SILENT: Duration = Duration::from_secs(90);
 /// For an answer to a probe: longer than a webhook may take.
 const PROBE: Duration = Duration::from_secs(10);
 
@@ -122,7 +124,7 @@ struct Keeper<'a> {
     settings: &'a Settings,
     known: BTreeMap<Kind, Known>,
     /// Why a configuration cannot be read now.
-    unread: BTreeMap<Kind, String>,
+    unread: BTreeMap<Kind, (String, Instant)>,
     /// What the entries were computed from.
     policies: Vec<Arc<Policy>>,
     ca: CaBundle,
@@ -204,13 +206,15 @@ impl<'a> Keeper<'a> {
             }
             Heard::Failing(kind, why) => {
                 self.changed = true;
-                self.unread.insert(kind, why);
+                self.unread.insert(kind, (why, Instant::now()));
             }
         }
     }
 
     /// Computes the entries anew where something has changed that they depend on.
     fn look(&mut self) {
+        // A watch that works again does not say so; one that does not says that again and again.
+        self.unread.retain(|_, (_, last)| last.elapsed() < SILENT);
         let snapshot = self.parts.current.load();
         // Until the policies are known, no entry is one too many; until there is a CA, none can be believed.
         let has_ca = !matches!(&*self.parts.ca.borrow(), CaBundle::Ours(pem) if pem.is_empty());
@@ -252,6 +256,9 @@ impl<'a> Keeper<'a> {
         self.changed = false;
         for kind in Kind::ALL {
             let Some(Known::There(read)) = self.known.get(&kind).cloned() else {
+                if kind == Kind::Validating && self.known.get(&kind) == Some(&Known::Absent) {
+                    self.next(Event::Leads { way: None, stands: false });
+                }
                 self.refusals.remove(&kind);
                 continue;
             };
@@ -278,20 +285,26 @@ impl<'a> Keeper<'a> {
 
     /// What a configuration is to hold; None where that is not known yet.
     fn merged(&mut self, kind: Kind, read: &Value) -> Option<Merged> {
-        let entries = self.entries.as_ref()?;
         if configurations::is_off(read) {
             if kind == Kind::Validating {
                 self.next(Event::Leads { way: None, stands: false });
             }
             return Some(webhooks::without_ours(read));
         }
+        let Some(entries) = self.entries.as_ref() else { return self.kept(kind, read) };
         let foreign = self.ca == CaBundle::Foreign || webhooks::is_injected(read);
         let mut merged = webhooks::merge(read, entries.of_kind(kind), foreign);
         if kind == Kind::Validating {
             let way = merged.way();
             let client = |entry: Option<&Value>| entry.and_then(|entry| entry.get("clientConfig")).cloned();
             let stood = find(read, FAIL);
-            let stands = fails_closed(stood) && client(stood) == client(merged.entry(FAIL));
+            if stood.is_none() && merged.entry(FAIL).is_some() {
+                // Whatever led here before, this one is new.
+                self.next(Event::Leads { way: None, stands: false });
+            }
+            // What another leader has left: what changes under our own eyes has to be probed.
+            let is_first_seen = self.closing.way().is_none();
+            let stands = is_first_seen && fails_closed(stood) && client(stood) == client(merged.entry(FAIL));
             self.next(Event::Leads { way: way.as_deref(), stands });
             if let Some(way) = way {
                 merged.ask_by(&way);
@@ -299,6 +312,21 @@ impl<'a> Keeper<'a> {
             if self.closing.is_closed() {
                 merged.fail_closed();
             }
+        }
+        Some(merged)
+    }
+
+    /// What is there stays, while it is not known what is to be there: policies could not be read, or there is no certificate.
+    /// Whoever was here before may have left an entry that fails closed, and nobody may be there to answer.
+    fn kept(&mut self, kind: Kind, read: &Value) -> Option<Merged> {
+        if kind == Kind::Mutating {
+            return None;
+        }
+        let mut merged = webhooks::as_it_is(read);
+        let way = merged.way();
+        self.next(Event::Leads { way: way.as_deref(), stands: merged.fails_closed() });
+        if !self.closing.is_closed() {
+            merged.fail_open();
         }
         Some(merged)
     }

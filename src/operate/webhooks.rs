@@ -25,7 +25,7 @@ use crate::{
 
 pub use self::{
     differences::differences,
-    merge::{Merged, held, is_injected, merge, without_ours},
+    merge::{Merged, as_it_is, held, is_injected, merge, without_ours},
 };
 
 /// Policies with `failurePolicy: Fail`: telemetry objects.

@@ -59,7 +59,7 @@ pub(super) async fn open(
             resolver
         }
         (_, live) => {
-            let opened = source(args, live.is_some()).open().await.context("the serving certificate")?;
+            let opened = open_files(&source(args, live.is_some()), live.is_some(), health).await?;
             write_ca(args.tls.ca_out.as_deref(), opened.ca.as_deref(), args.tls.tls_cert.is_some())?;
             let resolver = Arc::clone(&opened.resolver);
             tokio::spawn(opened.follow(certs::POLL, tell));
@@ -67,6 +67,25 @@ pub(super) async fn open(
         }
     };
     Ok(Certificate { resolver, callers })
+}
+
+/// In a cluster a pair that cannot be served is waited for: who leads keeps the registration all the same, and takes it out of
+/// the way while nobody answers.
+async fn open_files(source: &CertSource, in_a_cluster: bool, health: &Health) -> anyhow::Result<certs::Opened> {
+    let mut said = String::new();
+    loop {
+        let error = match source.open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) if !in_a_cluster => return Err(error).context("the serving certificate"),
+            Err(error) => error.to_string(),
+        };
+        if error != said {
+            tracing::error!(problem = error, "there is no certificate to serve: it is waited for");
+            health.set(certificates::CONDITION, Condition::Waiting(error.clone()));
+            said = error;
+        }
+        tokio::time::sleep(certs::POLL).await;
+    }
 }
 
 /// What every look at the certificate is told to.

@@ -212,9 +212,19 @@ impl Default for Settings {
 impl Server {
     async fn connection(self: Arc<Self>, stream: TcpStream, place: Place, closing: watch::Receiver<bool>) {
         let _connected = self.metrics.connect();
+        let guest = &place.guest;
+        let mut serving = pin!(Arc::clone(&self).serve(stream, guest, closing));
         let ended = select! {
-            ended = Arc::clone(&self).serve(stream, &place.guest, closing) => ended,
-            () = place.guest.is_told_to_go() => Err(Shed::Crowded),
+            ended = &mut serving => ended,
+            () = guest.is_told_to_go() => {
+                // What has come by now is a request still, and is answered before the end.
+                task::yield_now().await;
+                match serving.as_mut().now_or_never() {
+                    Some(ended) => ended,
+                    None if guest.waits_for_us() => serving.await,
+                    None => Err(Shed::Crowded),
+                }
+            }
         };
         if let Err(shed) = ended {
             self.metrics.shed(shed);
@@ -277,7 +287,7 @@ impl Server {
         let version = request.version();
         let request = request.map(|body| axum::body::Body::new(Coming::of(body, &guest)));
         let mut response = self.router.clone().oneshot(request).await?;
-        if self.draining.has_begun() {
+        if self.draining.has_begun() || guest.goes() {
             close(response.headers_mut(), version);
         }
         Ok(response)

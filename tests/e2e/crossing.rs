@@ -153,7 +153,7 @@ pub(crate) fn metric(portcullis: &Portcullis, name: &str) -> Option<u64> {
     metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
-fn may_lead(namespace: &str) -> String {
+pub(crate) fn may_lead(namespace: &str) -> String {
     let metadata = json!({ "name": "portcullis-leader", "namespace": namespace });
     let group = "rbac.authorization.k8s.io";
     let role = json!({

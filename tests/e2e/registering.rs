@@ -11,7 +11,10 @@ use std::{
 
 use ::portcullis::{
     engine::policy::shipped,
-    operate::webhooks::{CaBundle, Entries, Kind, Route, Settings},
+    operate::{
+        register::SWITCH,
+        webhooks::{CaBundle, Entries, Kind, Route, Settings},
+    },
 };
 use serde_json::{Value, json};
 
@@ -33,6 +36,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("registering: another leader opens what leads to one that is stopped", stopped).alone(),
     Case::new("registering: a CA bundle that others keep stays, and a wrong one is said", foreign_ca).alone(),
     Case::new("registering: a configuration that is deleted stays deleted while the leader runs", absent).alone(),
+    Case::new("registering: a leader without a certificate opens what another has left closed", without_certificate)
+        .alone(),
     Case::new("registering: others' entries stay, and ours go where that is asked for", switched_off).alone(),
     Case::new("registering: where others keep the configurations, what differs is said", external).alone(),
     Case::new("registering: without the right to write, that is said and nothing else suffers", forbidden).alone(),
@@ -381,8 +386,33 @@ fn absent(sandbox: &Sandbox<'_>) {
     for kind in Kind::ALL {
         assert!(!crossing.kubectl.exists(&[kind.resource(), name]), "{}", portcullis.log());
     }
+    // Made again, it is new: what was shown before shows nothing of it.
     configurations.make();
     configurations.until_fails("Fail");
+    let probes = portcullis.log().matches("from now on `fail.validate.portcullis.dev` fails closed").count();
+    assert_eq!(probes, 2, "{}", portcullis.log());
+}
+
+/// Who closed it is gone, and whoever leads now cannot serve: nobody may have to wait for that.
+fn without_certificate(sandbox: &Sandbox<'_>) {
+    let crossing = Crossing::new(sandbox);
+    let configurations = Configurations::empty(sandbox, &crossing);
+    let first = configurations.leader(&["--identity", "first", "--lease", "3"]);
+    configurations.lead_to(first.address());
+    configurations.until_fails("Fail");
+    first.kill();
+    let ours = ["--own-namespace", &crossing.gw, "--webhook-configuration", &configurations.name];
+    let secret = ["--tls-secret", "not-there", "--identity", "second", "--lease", "3"];
+    let second = cluster::start_with(sandbox, &[&ours[..], &secret, &PROBES].concat());
+    configurations.until_fails("Ignore");
+    configurations.until_let_through();
+    // Nor does it keep us from obeying.
+    configurations.patch(Kind::Validating, &json!({ "metadata": { "annotations": { SWITCH: "off" } } }));
+    wait_until("our entries to go", || {
+        let names = configurations.names(Kind::Validating);
+        if names.is_empty() { Ok(()) } else { Err(format!("{names:?}\n{}", second.log())) }
+    });
+    assert!(!second.is_ready());
 }
 
 fn switched_off(sandbox: &Sandbox<'_>) {

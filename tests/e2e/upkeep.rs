@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[Case::new(
 fn everything_changes(sandbox: &Sandbox<'_>) {
     let crossing = Crossing::new(sandbox);
     let configurations = Configurations::empty(sandbox, &crossing);
-    let lasting = ["--tls-ca-lifetime", "90", "--tls-leaf-lifetime", "30", "--probe-every", "2"];
+    let lasting = ["--tls-ca-lifetime", "60", "--tls-leaf-lifetime", "20", "--probe-every", "2"];
     let args = [&lasting[..], &["--webhook-configuration", &configurations.name]].concat();
     let mut replicas = Replicas::start_alone(&crossing, 2, &args);
     configurations.until_fails("Fail");
@@ -47,4 +47,5 @@ fn everything_changes(sandbox: &Sandbox<'_>) {
         &figures,
     );
     figures.lost_none();
+    assert!(bundles > 1, "the CA did not change in {:?}: let it take longer", duration());
 }

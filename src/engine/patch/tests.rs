@@ -65,6 +65,7 @@ fn settled(rules: &[(&str, &'static Rule)], object: Value) -> Settled {
             action: Action::Warn,
             remedy: RemedyMode::Apply,
             failure: FailurePolicy::Ignore,
+            failure_before: None,
             levels: std::collections::BTreeMap::new(),
         })
     };

@@ -93,6 +93,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         action: spec.action,
         remedy: spec.remedy,
         failure: spec.failure_policy,
+        failure_before: None,
         levels,
     })
 }
@@ -125,8 +126,7 @@ fn resource_rules(path: &Path, specs: &[spec::ResourceRuleSpec]) -> Result<Vec<R
             .collect();
         operations.sort();
         operations.dedup();
-        let versions = (!rule.api_versions.iter().any(|version| version == "*")).then(|| rule.api_versions.clone());
-        Ok(ResourceRule { groups: rule.api_groups.clone(), versions, resources: rule.resources.clone(), operations })
+        Ok(ResourceRule { groups: rule.api_groups.clone(), resources: rule.resources.clone(), operations })
     };
     specs.iter().enumerate().map(one).collect()
 }

@@ -89,7 +89,8 @@ pub struct MatchConstraints {
 pub struct ResourceRuleSpec {
     /// API groups by name, `""` for the core group. `*` is refused: every write to the cluster would wait for us.
     pub api_groups: Vec<String>,
-    /// API versions, or `*` for all of them.
+    /// API versions, or `*` for all of them. As with `matchPolicy: Equivalent`, an object is judged in whatever version it is
+    /// written: one that is named stands for all.
     pub api_versions: Vec<String>,
     /// Resources by their plural, as in `listenerpolicies`. `*` is refused.
     pub resources: Vec<String>,

@@ -59,7 +59,7 @@ impl Keeper<'_> {
             let what = format!("{} `{}`", kind.name(), self.settings.configuration);
             match self.known.get(&kind) {
                 _ if self.unread.contains_key(&kind) => {
-                    let why = self.unread.get(&kind).map(String::as_str).unwrap_or_default();
+                    let why = self.unread.get(&kind).map(|(why, _)| why.as_str()).unwrap_or_default();
                     problems.push(format!("the {what} cannot be read: {why}"));
                 }
                 Some(Known::Absent) => problems.push(format!("there is no {what}: by it nothing is asked of us")),

@@ -53,6 +53,11 @@ pub fn merge(configuration: &Value, wanted: &[Value], ca_is_foreign: bool) -> Me
     Merged(merged)
 }
 
+/// A configuration with the entries that it has.
+pub fn as_it_is(configuration: &Value) -> Merged {
+    Merged(entries(configuration).to_vec())
+}
+
 /// A configuration without our entries.
 pub fn without_ours(configuration: &Value) -> Merged {
     merge(configuration, &[], false)
@@ -123,6 +128,13 @@ impl Merged {
     pub fn fail_closed(&mut self) {
         if let Some(entry) = self.entry_mut(FAIL) {
             set(entry, "failurePolicy", "Fail".into());
+        }
+    }
+
+    /// Lets it fail open where it is there.
+    pub fn fail_open(&mut self) {
+        if let Some(entry) = self.entry_mut(FAIL) {
+            set(entry, "failurePolicy", "Ignore".into());
         }
     }
 

@@ -140,6 +140,16 @@ impl Guest {
         self.go.notified().await;
     }
 
+    /// Whether it has been told to go.
+    pub(super) fn goes(&self) -> bool {
+        self.goes.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has asked something whole, and is not answered yet.
+    pub(super) fn waits_for_us(&self) -> bool {
+        self.in_hand.load(Ordering::Relaxed) > self.reading.load(Ordering::Relaxed)
+    }
+
     fn does_something(&self) {
         self.last.store(millis_since(self.began), Ordering::Relaxed);
     }
@@ -147,7 +157,7 @@ impl Guest {
     /// The less, the sooner it goes; none for one that stays.
     fn worth(&self, now: u64) -> Option<(u8, u64)> {
         let last = self.last.load(Ordering::Relaxed);
-        if self.goes.load(Ordering::Relaxed) {
+        if self.goes() {
             return None;
         }
         if !self.has_asked() {
