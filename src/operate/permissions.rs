@@ -27,9 +27,11 @@ pub enum Scope {
     OwnNamespace,
 }
 
-/// Objects whose names are settings.
+/// Objects whose names are known beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Named {
+    /// [`crate::cluster::lease::NAME`]
+    Lease,
     /// `--webhook-configuration`
     WebhookConfiguration,
     /// `--tls-secret`
@@ -37,6 +39,8 @@ pub enum Named {
 }
 
 const READ: &[&str] = &["get", "list", "watch"];
+
+const NOBODY_LEADS: &str = "nobody leads: grants are made only on request, nothing is removed, no status is written";
 
 const FIXED: &[Permission] = &[
     on(Scope::Cluster, "portcullis.dev", "guardpolicies", READ, "no policy is in force"),
@@ -92,13 +96,11 @@ const FIXED: &[Permission] = &[
             "what the policies select is not registered",
         )
     },
-    on(
-        Scope::OwnNamespace,
-        "coordination.k8s.io",
-        "leases",
-        &["get", "create", "update"],
-        "nobody leads: grants are made only on request, nothing is removed, no status is written",
-    ),
+    on(Scope::OwnNamespace, "coordination.k8s.io", "leases", &["create"], NOBODY_LEADS),
+    Permission {
+        named: Some(Named::Lease),
+        ..on(Scope::OwnNamespace, "coordination.k8s.io", "leases", &["get", "update"], NOBODY_LEADS)
+    },
     Permission {
         named: Some(Named::TlsSecret),
         ..on(

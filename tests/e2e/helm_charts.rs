@@ -37,6 +37,8 @@ const VARIANTS: &[&[&str]] = &[
     &["enforce=true"],
     &["registration=external"],
     &["certificates.mode=certManager"],
+    &["certificates.mode=certManager", "webhookUrl=https://[fd00::5]:8443"],
+    &["certificates.mode=certManager", "webhookUrl=https://hook.example:8443", "registration=external"],
     &[
         "certificates.mode=certManager",
         "certificates.issuerRef.name=internal",
@@ -49,6 +51,7 @@ const VARIANTS: &[&[&str]] = &[
     &["networkPolicy.enabled=true"],
     &["networkPolicy.enabled=true", "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring"],
     &["metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true"],
+    &["metrics.prometheusRule.enabled=true", "metrics.prometheusRule.runbookUrl=https://git.example/runbooks.md"],
     &["metrics.scrapeAnnotations=false", "flowSchema.priorityLevel=", "ownAccount.guarded=false", "runAsUser=null"],
     &["webhookUrl=https://10.0.0.5:8443", "controlPlanes={kgateway=2.2\\,grants=off,agentgateway=1.4}"],
     &["image.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000"],

@@ -187,8 +187,15 @@ fn entries(sandbox: &Sandbox<'_>) {
         write(VALIDATING, &entry).fails().says("no wildcard of API groups");
     }
     write(VALIDATING, &with("rules", json!([rule("", "services"), rule("apps", "deployments")]))).succeeds();
-    for group in ["", "apps"] {
-        let mut closed = with("rules", json!([rule(group, "services")]));
+    let cluster_stops = [
+        ("", "services"),
+        ("apps", "deployments"),
+        ("coordination.k8s.io", "leases"),
+        ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ];
+    for (group, resource) in cluster_stops {
+        let telemetry_too = rule("gateway.kgateway.dev", "listenerpolicies");
+        let mut closed = with("rules", json!([telemetry_too, rule(group, resource)]));
         closed["failurePolicy"] = json!("Fail");
         write(VALIDATING, &closed).fails().says("never fails closed");
     }

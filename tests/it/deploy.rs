@@ -9,7 +9,7 @@ use std::{
 };
 
 use portcullis::{
-    cluster::crds,
+    cluster::{crds, lease},
     engine::{
         kinds,
         policy::shipped::{self, SHIPPED},
@@ -145,6 +145,7 @@ fn the_roles_allow_what_the_code_asks_for_and_nothing_else() {
     for permission in needed(&shipped::policies()) {
         let name = match permission.named {
             None => "",
+            Some(Named::Lease) => lease::NAME,
             Some(Named::WebhookConfiguration) => "portcullis",
             Some(Named::TlsSecret) => "portcullis-tls",
         };

@@ -378,6 +378,7 @@ fn permissions() -> String {
         };
         let only = match named {
             None => "",
+            Some(Named::Lease) => "; only `portcullis`",
             Some(Named::WebhookConfiguration) => "; only the one of `--webhook-configuration`",
             Some(Named::TlsSecret) => "; only the one of `--tls-secret`",
         };

@@ -330,9 +330,10 @@ pub(super) fn qualified(group: &str, resource: &str) -> String {
     if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
 }
 
-/// What an object that is a setting is called.
+/// What an object is called whose name is known beforehand.
 pub(super) fn named_as(setup: &Setup, named: Named) -> &str {
     match named {
+        Named::Lease => lease::NAME,
         Named::WebhookConfiguration => &setup.webhook_configuration,
         Named::TlsSecret => &setup.tls_secret,
     }

@@ -335,11 +335,11 @@ fn a_right_that_is_missing_says_what_does_not_work_without_it() {
         }
     };
     one(
-        |facts| without(facts, "leases", &["create", "update"]),
+        |facts| without(facts, "leases", &["get", "update"]),
         &[
-            "rights: it may not `create`, `update` `leases.coordination.k8s.io`",
+            "rights: it may not `get`, `update` `leases.coordination.k8s.io`",
             "nobody leads",
-            "kubectl create role portcullis-repair-create-update-leases --namespace portcullis-system --verb=create,update --resource=leases.coordination.k8s.io && kubectl create rolebinding portcullis-repair-create-update-leases --namespace portcullis-system --role=portcullis-repair-create-update-leases --serviceaccount=portcullis-system:portcullis",
+            "kubectl create role portcullis-repair-get-update-leases --namespace portcullis-system --verb=get,update --resource=leases.coordination.k8s.io --resource-name=portcullis && kubectl create rolebinding portcullis-repair-get-update-leases --namespace portcullis-system --role=portcullis-repair-get-update-leases --serviceaccount=portcullis-system:portcullis",
         ],
     );
     one(
