@@ -2,6 +2,8 @@
 
 use std::{ops::Range, path::PathBuf};
 
+use serde_json::Value;
+
 use crate::{
     engine::{
         node::Path,
@@ -44,17 +46,18 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                     continue;
                 }
             };
-            if value.get("kind").and_then(serde_json::Value::as_str) != Some("GuardPolicy") {
-                continue;
-            }
-            match compile::compile(&value) {
-                Ok(policy) if policies.iter().any(|known| known.name == policy.name) => {
-                    let message = format!("there are two policies named `{}`", policy.name);
-                    loaded.refusals.push(refuse(span(document.text, &Path::of(&["metadata", "name"])), message));
+            for (within, value) in objects(&value) {
+                if kind(value) != Some("GuardPolicy") {
+                    continue;
                 }
-                Ok(policy) => policies.push(policy),
-                Err(error) => {
-                    loaded.refusals.push(refuse(span(document.text, &error.path), error.message));
+                let locate = |path: &Path| span(document.text, &within.join(path));
+                match compile::compile(value) {
+                    Ok(policy) if policies.iter().any(|known| known.name == policy.name) => {
+                        let message = format!("there are two policies named `{}`", policy.name);
+                        loaded.refusals.push(refuse(locate(&Path::of(&["metadata", "name"])), message));
+                    }
+                    Ok(policy) => policies.push(policy),
+                    Err(error) => loaded.refusals.push(refuse(locate(&error.path), error.message)),
                 }
             }
         }
@@ -73,6 +76,22 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     }
     loaded.policies = PolicySet::new(policies);
     loaded
+}
+
+/// The objects of a document, and where they stand in it: those of a List, as `kubectl get -o yaml` prints it, or itself.
+fn objects(document: &Value) -> Vec<(Path, &Value)> {
+    let items = document.get("items").and_then(Value::as_array);
+    match items.filter(|_| kind(document).is_some_and(|kind| kind.ends_with("List"))) {
+        Some(items) => {
+            let within = Path::of(&["items"]);
+            items.iter().enumerate().map(|(index, item)| (within.index(index), item)).collect()
+        }
+        None => vec![(Path::root(), document)],
+    }
+}
+
+fn kind(object: &Value) -> Option<&str> {
+    object.get("kind").and_then(Value::as_str)
 }
 
 fn span(text: &str, path: &Path) -> Range<usize> {

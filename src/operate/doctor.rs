@@ -155,7 +155,7 @@ impl Remark {
 /// What installs or updates everything, where one object alone is not what is missing.
 fn install(setup: &Setup) -> String {
     format!(
-        "helm upgrade --install portcullis deploy/charts/portcullis --namespace {} --create-namespace --reuse-values",
+        "helm upgrade --install portcullis deploy/charts/portcullis --namespace {} --create-namespace --reset-then-reuse-values",
         setup.own_namespace
     )
 }

@@ -91,7 +91,8 @@ impl<'a> World<'a> {
     fn repair(&self, words: &str) {
         let told = self.doctor();
         assert_eq!(told.code, Some(1), "{told:#?}");
-        self.kubectl.shell(&told.repair_of(words)).succeeds();
+        let folder = self.folder.path().display();
+        self.kubectl.shell(&format!("cd '{folder}' && {}", told.repair_of(words))).succeeds();
     }
 
     #[track_caller]
@@ -289,8 +290,7 @@ fn healed(sandbox: &Sandbox<'_>) {
     // A configuration that is gone is made empty, and filled again.
     world.kubectl.delete(&["mutatingwebhookconfiguration", &world.configuration()]);
     world.repair("it does not exist");
-    world.doctor().says("it is empty");
-    world.register();
+    world.repair("it is empty");
     world.until_well();
 
     // Somebody else's webhook, which nobody answers.

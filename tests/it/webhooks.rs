@@ -3,7 +3,7 @@
 use std::fs;
 
 use portcullis::engine::yaml::{self, Dialect};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::binary::{project, run};
 
@@ -67,6 +67,48 @@ fn settings_are_printed_where_they_belong() {
     assert_eq!(fail["clientConfig"]["caBundle"], "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==");
     let ours = &fail["matchConditions"][0]["expression"];
     assert_eq!(ours, "request.userInfo.username != \"system:serviceaccount:mine:me\"");
+}
+
+#[test]
+fn policies_are_read_as_kubectl_prints_those_in_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guardpolicies.yaml");
+    let item = |path: &str| {
+        let policy = fs::read_to_string(project(path)).unwrap();
+        let mut policy = yaml::tree::parse(&policy).unwrap().value(Dialect::Kubernetes).unwrap();
+        let metadata = policy["metadata"].as_object_mut().unwrap();
+        metadata.insert("uid".to_owned(), "0b9c6f3e-0000-4000-8000-000000000000".into());
+        metadata.insert("creationTimestamp".to_owned(), "2026-01-01T00:00:00Z".into());
+        metadata.insert("generation".to_owned(), 1.into());
+        metadata.insert("resourceVersion".to_owned(), "12".into());
+        metadata.insert(
+            "managedFields".to_owned(),
+            json!([{ "manager": "kubectl", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": { "f:spec": { ".": {} } } }]),
+        );
+        policy["status"] = json!({
+            "observedGeneration": 1,
+            "conditions": [{ "type": "Ready", "status": "True", "reason": "Compiled", "message": "" }],
+        });
+        policy
+    };
+    let list = |items: &[Value]| json!({ "apiVersion": "v1", "items": items, "kind": "List", "metadata": { "resourceVersion": "" } });
+    let policy = "policies/backend-refs.yaml";
+    fs::write(&file, yaml::emit(&list(&[item(policy)]))).unwrap();
+    let file = file.display().to_string();
+    let stored = printed(&["--policies", &file]);
+    assert_eq!(stored, printed(&["--policies", &project(policy).display().to_string()]));
+    entry(&stored[0], "fail.validate.portcullis.dev");
+
+    let refused = |items: &[Value], says: &str| {
+        fs::write(&file, yaml::emit(&list(items))).unwrap();
+        let said = run(["webhooks", "--policies", &file]).ends_with(2);
+        assert!(said.err.contains(says), "{}", said.err);
+    };
+    refused(&[], "there is no GuardPolicy here");
+    refused(&[item(policy), item(policy)], "there are two policies named `backend-refs`");
+    let mut wrong = item(policy);
+    wrong["spec"]["action"] = "Refuse".into();
+    refused(&[wrong], "spec.action");
 }
 
 #[test]

@@ -88,6 +88,7 @@ pub(super) const WEBHOOKS: &str = "\
 Examples:
   portcullis webhooks > webhooks.yaml
   portcullis webhooks --policies policies/ --ca ca.pem --fail-closed
+  kubectl get guardpolicies -o yaml > guardpolicies.yaml && portcullis webhooks --policies guardpolicies.yaml
   portcullis webhooks --off
 
 `portcullis serve --registration external` says in which the configurations in the cluster

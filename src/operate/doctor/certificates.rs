@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::{
     operate::{
         doctor::{
-            Remark, Setup, deployed,
-            deployed::Deployed,
+            Remark, Setup,
+            deployed::{self, restart},
             facts::Facts,
-            text,
+            quoted, text,
             webhooks::{self, Entry},
         },
         probe::Reached,
@@ -47,12 +47,12 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
                 remarks.push(
                     Remark::problem("there is no certificate in it")
                         .at(place)
-                        .because("who leads makes one, and no replica is ready before")
-                        .repair(restart(setup, facts)),
+                        .because(kept(setup, facts, secret, "no replica is ready before there is one"))
+                        .repair(renew(setup, facts, secret)),
                 );
                 return remarks;
             };
-            remarks.extend(served(setup, facts, &place, leaf));
+            remarks.extend(served(setup, facts, secret, leaf).into_iter().map(|remark| remark.at(&place)));
             for entry in &entries {
                 remarks.extend(believed(setup, facts, *entry, &chain));
             }
@@ -71,9 +71,7 @@ fn unseen(facts: &Facts, what: &str, why: &str) -> Remark {
 }
 
 fn absent(setup: &Setup, facts: &Facts) -> Remark {
-    let deployed = deployed::ours(setup, facts);
-    let wanted = deployed.and_then(|deployed| deployed.setting("--tls-secret", "PORTCULLIS_TLS_SECRET"));
-    if wanted != Some(&setup.tls_secret) {
+    if !deployed::makes_certificates(setup, facts) {
         return unseen(facts, "which certificate is served is not known", "it is not kept in this Secret");
     }
     let Setup { own_namespace, tls_secret, .. } = setup;
@@ -119,23 +117,54 @@ fn authorities(setup: &Setup, facts: &Facts, bundle: &str) -> Vec<Remark> {
     last.map(|ca| lasting("the CA", &ca.facts, facts.now, &restart(setup, facts)).at(place)).into_iter().collect()
 }
 
-fn served(setup: &Setup, facts: &Facts, place: &str, leaf: &CertificateDer<'static>) -> Vec<Remark> {
+fn served(setup: &Setup, facts: &Facts, secret: &Value, leaf: &CertificateDer<'static>) -> Vec<Remark> {
+    let repair = renew(setup, facts, secret);
     let mut remarks = Vec::new();
     if let Some(certificate) = x509::read(leaf) {
-        remarks.push(lasting("the certificate", &certificate, facts.now, &restart(setup, facts)).at(place));
+        remarks.push(lasting("the certificate", &certificate, facts.now, &repair));
     }
-    let wanted = format!("{}.{}.svc", setup.service, setup.own_namespace);
-    if tls::is_for(leaf, std::slice::from_ref(&wanted)).is_ok() {
-        remarks.push(Remark::ok(format!("it is for `{wanted}`")).at(place));
-    } else {
-        remarks.push(Remark::problem(format!("it is not for `{wanted}`")).at(place).because(EXPIRED).repair(format!(
-            "kubectl delete secret {} --namespace {own} && kubectl create secret generic {} --namespace {own}",
-            setup.tls_secret,
-            setup.tls_secret,
-            own = setup.own_namespace
-        )));
+    for wanted in deployed::names(setup, facts) {
+        remarks.push(if tls::is_for(leaf, std::slice::from_ref(&wanted)).is_ok() {
+            Remark::ok(format!("it is for `{wanted}`"))
+        } else {
+            Remark::problem(format!("it is not for `{wanted}`"))
+                .because(kept(setup, facts, secret, EXPIRED))
+                .repair(&repair)
+        });
     }
     remarks
+}
+
+/// What follows, and whose business it is.
+fn kept(setup: &Setup, facts: &Facts, secret: &Value, follows: &str) -> String {
+    let who = match certificate_of(secret) {
+        _ if deployed::makes_certificates(setup, facts) => "who leads makes what is in this Secret".to_owned(),
+        Some(certificate) => format!("cert-manager fills this Secret, for the Certificate `{certificate}`"),
+        None => "somebody else than Portcullis fills this Secret, and must renew what is in it".to_owned(),
+    };
+    format!("{follows}; {who}")
+}
+
+/// Who leads makes what is not right anew; what others keep is shown, and theirs to mend.
+fn renew(setup: &Setup, facts: &Facts, secret: &Value) -> String {
+    let Setup { own_namespace, tls_secret, webhook_configuration, .. } = setup;
+    match certificate_of(secret) {
+        _ if deployed::makes_certificates(setup, facts) => restart(setup, facts),
+        Some(certificate) => format!("kubectl describe certificate {certificate} --namespace {own_namespace}"),
+        None => {
+            let names: String =
+                deployed::names(setup, facts).iter().map(|name| format!(" --name {}", quoted(name))).collect();
+            format!(
+                "portcullis certs show --own-namespace {own_namespace} --tls-secret {tls_secret} --webhook-configuration {webhook_configuration}{names}"
+            )
+        }
+    }
+}
+
+/// What cert-manager calls its Certificate.
+fn certificate_of(secret: &Value) -> Option<&str> {
+    let annotations = secret.pointer("/metadata/annotations")?;
+    annotations.get("cert-manager.io/certificate-name")?.as_str()
 }
 
 fn believed(setup: &Setup, facts: &Facts, entry: Entry<'_>, chain: &[CertificateDer<'static>]) -> Option<Remark> {
@@ -174,11 +203,6 @@ fn span(seconds: i64) -> String {
         _ => (seconds, "seconds"),
     };
     format!("{number} {unit}")
-}
-
-fn restart(setup: &Setup, facts: &Facts) -> String {
-    let name = deployed::ours(setup, facts).map_or("portcullis", Deployed::name);
-    format!("kubectl rollout restart --namespace {} deployment/{name}", setup.own_namespace)
 }
 
 fn chain(secret: &Value, pointer: &str) -> Vec<CertificateDer<'static>> {

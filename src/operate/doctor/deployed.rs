@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::selector::{LabelSelector, Labels},
-    operate::doctor::{Setup, facts::Facts, list, name, quoted, text, texts},
+    operate::{
+        doctor::{Setup, facts::Facts, list, name, quoted, text, texts},
+        webhooks::Route,
+    },
 };
 
 /// The Deployment that runs Portcullis.
@@ -26,6 +29,41 @@ pub fn ours<'a>(setup: &Setup, facts: &'a Facts) -> Option<Deployed<'a>> {
     };
     let runs_as_us = |one: &&Value| text(one, "/spec/template/spec/serviceAccountName") == setup.service_account;
     deployments.iter().find(selected).or_else(|| deployments.iter().find(runs_as_us)).map(Deployed)
+}
+
+/// The command after which who leads looks at everything anew.
+pub(super) fn restart(setup: &Setup, facts: &Facts) -> String {
+    let name = ours(setup, facts).map_or("portcullis", Deployed::name);
+    format!("kubectl rollout restart --namespace {} deployment/{name}", setup.own_namespace)
+}
+
+/// How the API server is to find us.
+pub(super) fn route(setup: &Setup, facts: &Facts) -> Route {
+    let url = ours(setup, facts).and_then(|deployed| deployed.setting("--webhook-url", "PORTCULLIS_WEBHOOK_URL"));
+    match url {
+        Some(url) => Route::Url(url.to_owned()),
+        None => Route::Service { namespace: setup.own_namespace.clone(), name: setup.service.clone() },
+    }
+}
+
+/// Whether who leads makes the certificates in our Secret.
+pub(super) fn makes_certificates(setup: &Setup, facts: &Facts) -> bool {
+    let wanted = ours(setup, facts).and_then(|deployed| deployed.setting("--tls-secret", "PORTCULLIS_TLS_SECRET"));
+    wanted == Some(&setup.tls_secret)
+}
+
+/// The names that a certificate must be for: those that it was told, else the one by which the API server calls.
+pub(super) fn names(setup: &Setup, facts: &Facts) -> Vec<String> {
+    let told = ours(setup, facts).map_or_else(Vec::new, |deployed| {
+        let flags = deployed.flag("--tls-name");
+        if flags.is_empty() {
+            deployed.setting("--tls-name", "PORTCULLIS_TLS_NAME").into_iter().collect()
+        } else {
+            flags
+        }
+    });
+    let told: Vec<_> = told.into_iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty()).collect();
+    if told.is_empty() { vec![route(setup, facts).host()] } else { told.into_iter().map(str::to_owned).collect() }
 }
 
 // === impl Deployed ===

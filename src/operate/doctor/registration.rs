@@ -7,12 +7,13 @@ use crate::{
     operate::{
         doctor::{
             Remark, Setup, deployed,
-            deployed::{Deployed, labels},
+            deployed::{Deployed, labels, restart},
             facts::{Facts, Known, compiled},
-            list, name, text,
+            list, name, quoted, text,
             webhooks::{self, Door, Entry},
         },
-        webhooks::{CaBundle, Entries, Kind, Route, Settings, differences},
+        probe::Reached,
+        webhooks::{CaBundle, Entries, FAIL, Kind, Route, Settings, differences, is_injected},
     },
 };
 
@@ -28,7 +29,7 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
     let entries = webhooks::ours(setup, facts);
     remarks.extend(entries.iter().filter_map(|entry| leads_to_us(setup, facts, *entry)));
     for entry in &entries {
-        remarks.extend(when_nobody_answers(*entry));
+        remarks.extend(when_nobody_answers(setup, facts, *entry));
         remarks.extend(stays_out(setup, facts, *entry));
     }
     if !remarks.iter().any(Remark::is_problem) {
@@ -65,15 +66,40 @@ fn configuration(setup: &Setup, facts: &Facts, kind: &str, read: &Known<Vec<Valu
 
 /// Who leads writes what is missing; where others keep it, it is printed for them.
 fn write_again(setup: &Setup, facts: &Facts) -> String {
-    match deployed::ours(setup, facts) {
-        Some(deployed) if deployed.is_registered_by_others() => {
-            "portcullis webhooks | kubectl apply --server-side --force-conflicts -f -".to_owned()
-        }
-        deployed => {
-            let name = deployed.map_or("portcullis", Deployed::name);
-            format!("kubectl rollout restart --namespace {} deployment/{name}", setup.own_namespace)
-        }
+    if is_kept_by_others(setup, facts) { print_again(setup, facts) } else { restart(setup, facts) }
+}
+
+fn is_kept_by_others(setup: &Setup, facts: &Facts) -> bool {
+    deployed::ours(setup, facts).is_some_and(Deployed::is_registered_by_others)
+}
+
+/// As it is set now, by the policies in the cluster. What somebody else has written is not taken from them.
+fn print_again(setup: &Setup, facts: &Facts) -> String {
+    let Setup { own_namespace, service, webhook_configuration, service_account, .. } = setup;
+    let entries = webhooks::ours(setup, facts);
+    let mut before = String::new();
+    let mut print = "portcullis webhooks".to_owned();
+    // Where there are none, the default set is what would be in force.
+    if facts.policies.as_ref().map_or(true, |stored| stored.as_ref().is_some_and(|stored| !stored.is_empty())) {
+        before.push_str("kubectl get guardpolicies -o yaml > guardpolicies.yaml && ");
+        print.push_str(" --policies guardpolicies.yaml");
     }
+    print.push_str(&format!(
+        " --own-namespace {own_namespace} --service {service} --service-account {service_account} --webhook-configuration {webhook_configuration}"
+    ));
+    if let Route::Url(url) = deployed::route(setup, facts) {
+        print.push_str(&format!(" --webhook-url {}", quoted(&url)));
+    }
+    // Applying without the `caBundle` that was applied before would take it away.
+    let believing = entries.iter().find(|entry| !text(entry.value, "/clientConfig/caBundle").is_empty());
+    if let Some(entry) = believing.filter(|_| !entries.iter().any(|entry| is_injected(entry.configuration))) {
+        before.push_str(&format!("{} | base64 -d > ca.pem && ", entry.show("clientConfig.caBundle")));
+        print.push_str(" --ca ca.pem");
+    }
+    if entries.iter().any(|entry| entry.name() == FAIL && entry.fails_closed()) {
+        print.push_str(" --fail-closed");
+    }
+    format!("{before}{print} | kubectl apply --server-side -f -")
 }
 
 fn leads_to_us(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Option<Remark> {
@@ -100,7 +126,7 @@ fn leads_to_us(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Option<Remark>
     None
 }
 
-fn when_nobody_answers(entry: Entry<'_>) -> Vec<Remark> {
+fn when_nobody_answers(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let name = entry.name();
     match (entry.door(), entry.fails_closed()) {
@@ -116,12 +142,7 @@ fn when_nobody_answers(entry: Entry<'_>) -> Vec<Remark> {
                 .because("its policies say `failurePolicy: Ignore`: while nobody answers, what they select cannot be written")
                 .repair(entry.set("failurePolicy", &json!("Ignore"))),
         ),
-        (Some(Door::ValidateFail), false) => remarks.push(
-            Remark::problem(format!("`{name}` fails open"))
-                .at(entry.place())
-                .because("its policies say `failurePolicy: Fail`: while nobody answers, what they would deny is stored. Who leads lets it fail closed as soon as a probe has come through")
-                .repair(entry.set("failurePolicy", &json!("Fail"))),
-        ),
+        (Some(Door::ValidateFail), false) => remarks.push(fails_open(setup, facts, entry)),
         (Some(Door::ValidateFail), true) => remarks.push(
             Remark::ok(format!("`{name}` fails closed: while nobody answers, what it selects cannot be written"))
                 .at(entry.place()),
@@ -137,6 +158,25 @@ fn when_nobody_answers(entry: Entry<'_>) -> Vec<Remark> {
         );
     }
     remarks
+}
+
+/// What is not reached must not fail closed: that would refuse what it selects.
+fn fails_open(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Remark {
+    let what = format!("`{}` fails open", entry.name());
+    let why = "its policies say `failurePolicy: Fail`: while nobody answers, what they would deny is stored";
+    if facts.reached != Reached::Yes {
+        return Remark::note(what)
+            .at(entry.place())
+            .because(format!("{why}. It must not fail closed before the API server reaches us: see `reachability`"));
+    }
+    let remark = Remark::problem(what).at(entry.place());
+    if is_kept_by_others(setup, facts) {
+        remark.because(why).repair(entry.set("failurePolicy", &json!("Fail")))
+    } else {
+        remark
+            .because(format!("{why}. The API server reaches us, and who leads should have let it fail closed"))
+            .repair(restart(setup, facts))
+    }
 }
 
 fn stays_out(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Option<Remark> {
@@ -181,15 +221,10 @@ fn differs(setup: &Setup, facts: &Facts, policies: &PolicySet) -> Vec<Remark> {
 
 /// Whose CA it is, and whether it fails closed, is told by others.
 fn settings(setup: &Setup, facts: &Facts) -> Settings {
-    let Setup { own_namespace, service, service_account, .. } = setup;
-    let deployed = deployed::ours(setup, facts);
-    let url = deployed.and_then(|deployed| deployed.setting("--webhook-url", "PORTCULLIS_WEBHOOK_URL"));
+    let Setup { own_namespace, service_account, .. } = setup;
     Settings {
         own_namespace: own_namespace.clone(),
-        route: match url {
-            Some(url) => Route::Url(url.to_owned()),
-            None => Route::Service { namespace: own_namespace.clone(), name: service.clone() },
-        },
+        route: deployed::route(setup, facts),
         user: Settings::user_of(own_namespace, service_account),
         ca: CaBundle::Foreign,
         fails_closed: false,

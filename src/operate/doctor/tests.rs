@@ -190,6 +190,11 @@ fn first(values: &mut super::facts::Known<Vec<Value>>) -> &mut Value {
     values.as_mut().unwrap().first_mut().unwrap()
 }
 
+fn by_others(facts: &mut Facts) {
+    let container = &mut first(&mut facts.deployments)["spec"]["template"]["spec"]["containers"][0];
+    container["env"] = json!([{ "name": "PORTCULLIS_REGISTRATION", "value": "external" }]);
+}
+
 #[test]
 fn a_sound_installation_is_well() {
     let diagnosis = judge(&setup(), &healthy());
@@ -389,7 +394,48 @@ fn certificates_are_for_the_service_believed_and_not_about_to_end() {
     );
     one(
         both(certificates("other.svc", 2026, 2027)),
-        &["it is not for `portcullis.portcullis-system.svc`", "Secret portcullis-system/portcullis-tls"],
+        &[
+            "it is not for `portcullis.portcullis-system.svc` | Secret portcullis-system/portcullis-tls",
+            "who leads makes what is in this Secret | kubectl rollout restart",
+        ],
+    );
+    let args = |facts: &mut Facts, args: Value| {
+        first(&mut facts.deployments)["spec"]["template"]["spec"]["containers"][0]["args"] = args;
+    };
+    // For the host of the URL, unless a name was told.
+    let by_url = |names: &'static [&str], made: Certificates| {
+        said(|facts| {
+            both(made)(facts);
+            let url = ["serve", "--tls-secret=portcullis-tls", "--webhook-url=https://guard.example:8443"];
+            args(facts, json!([&url, names].concat()));
+        })
+    };
+    let is_not_for =
+        |said: &[String], name: &str| said.iter().any(|one| one.contains(&format!("it is not for `{name}`")));
+    let said_of = by_url(&[], certificates("guard.example", 2026, 2027));
+    assert!(!said_of.iter().any(|one| one.contains("it is not for")), "{said_of:#?}");
+    assert!(is_not_for(&by_url(&[], certificates(name, 2026, 2027)), "guard.example"));
+    let said_of = by_url(&["--tls-name=a.example,b.example"], certificates("a.example", 2026, 2027));
+    assert!(is_not_for(&said_of, "b.example") && !is_not_for(&said_of, "a.example"), "{said_of:#?}");
+    // What others keep is shown, and never deleted.
+    one(
+        |facts| {
+            both(certificates("other.svc", 2026, 2027))(facts);
+            args(facts, json!(["serve", "--tls-cert=/tls/tls.crt"]));
+        },
+        &[
+            "somebody else than Portcullis fills this Secret",
+            "portcullis certs show --own-namespace portcullis-system --tls-secret portcullis-tls --webhook-configuration portcullis --name 'portcullis.portcullis-system.svc'",
+        ],
+    );
+    one(
+        |facts| {
+            both(certificates("other.svc", 2026, 2027))(facts);
+            args(facts, json!(["serve", "--tls-cert=/tls/tls.crt"]));
+            let annotations = json!({ "cert-manager.io/certificate-name": "portcullis" });
+            facts.secret.as_mut().unwrap().as_mut().unwrap()["metadata"] = json!({ "annotations": annotations });
+        },
+        &["for the Certificate `portcullis`", "kubectl describe certificate portcullis --namespace portcullis-system"],
     );
     let strangers = said(|facts| serve(facts, &certificates(name, 2026, 2027)));
     assert_eq!(strangers.len(), 4, "{strangers:#?}");
@@ -438,11 +484,32 @@ fn each_way_in_which_an_entry_is_wrong_is_told() {
     );
     one(
         validating(0, "/failurePolicy", json!("Ignore")),
+        &["`fail.validate.portcullis.dev` fails open", "who leads should have", "kubectl rollout restart"],
+    );
+    one(
+        |facts| {
+            validating(0, "/failurePolicy", json!("Ignore"))(facts);
+            by_others(facts);
+        },
         &[
             "`fail.validate.portcullis.dev` fails open",
             r#"{"op":"add","path":"/webhooks/0/failurePolicy","value":"Fail"}"#,
         ],
     );
+    for kept_by_others in [false, true] {
+        let mut facts = healthy();
+        validating(0, "/failurePolicy", json!("Ignore"))(&mut facts);
+        facts.reached = Reached::No("no endpoints available".to_owned());
+        if kept_by_others {
+            by_others(&mut facts);
+        }
+        let diagnosis = judge(&setup(), &facts);
+        assert_eq!(diagnosis.count(Standing::Problem), 1, "{diagnosis:#?}");
+        let remarks = diagnosis.checks.iter().flat_map(|check| &check.remarks);
+        let open = remarks.clone().find(|one| one.what == "`fail.validate.portcullis.dev` fails open").unwrap();
+        assert_eq!((open.standing, &open.repair), (Standing::Note, &None));
+        assert!(open.why.ends_with("see `reachability`"), "{open:#?}");
+    }
     one(
         validating(1, "/failurePolicy", json!("Fail")),
         &[
@@ -486,12 +553,46 @@ fn configurations_that_are_absent_or_empty_are_told_with_how_to_make_them() {
     assert!(absent[0].contains(r#"echo '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"MutatingWebhookConfiguration","metadata":{"name":"portcullis"}}' | kubectl apply -f -"#));
     let empty = said(|facts| first(&mut facts.mutating)["webhooks"] = json!([]));
     assert!(empty[0].contains("it is empty") && empty[0].contains("kubectl rollout restart"), "{empty:#?}");
-    let by_others = said(|facts| {
-        first(&mut facts.mutating)["webhooks"] = json!([]);
+}
+
+#[test]
+fn what_others_keep_is_printed_again_as_it_is_set() {
+    let repair = |change: &dyn Fn(&mut Facts)| {
+        let said = said(|facts| {
+            first(&mut facts.mutating)["webhooks"] = json!([]);
+            by_others(facts);
+            change(facts);
+        });
+        let empty = said.iter().find(|one| one.contains("it is empty")).unwrap_or_else(|| panic!("{said:#?}"));
+        empty.splitn(4, " | ").last().unwrap().to_owned()
+    };
+    let policies = "kubectl get guardpolicies -o yaml > guardpolicies.yaml && ";
+    let ca = r#"kubectl get validatingwebhookconfiguration portcullis -o jsonpath='{.webhooks[?(@.name=="fail.validate.portcullis.dev")].clientConfig.caBundle}' | base64 -d > ca.pem && "#;
+    let own = "--own-namespace portcullis-system --service portcullis --service-account portcullis --webhook-configuration portcullis";
+    let apply = "| kubectl apply --server-side -f -";
+    assert_eq!(
+        repair(&|_| {}),
+        format!(
+            "{policies}{ca}portcullis webhooks --policies guardpolicies.yaml {own} --ca ca.pem --fail-closed {apply}"
+        )
+    );
+    let injected = |facts: &mut Facts| {
+        let validating = first(&mut facts.validating);
+        validating["metadata"]["annotations"] = json!({ "cert-manager.io/inject-ca-from": "certs/portcullis" });
+        validating["webhooks"][0]["failurePolicy"] = json!("Ignore");
         let container = &mut first(&mut facts.deployments)["spec"]["template"]["spec"]["containers"][0];
-        container["env"] = json!([{ "name": "PORTCULLIS_REGISTRATION", "value": "external" }]);
-    });
-    assert!(by_others[0].contains("portcullis webhooks | kubectl apply"), "{by_others:#?}");
+        container["args"] = json!(["serve", "--webhook-url", "https://guard.example"]);
+    };
+    assert_eq!(
+        repair(&injected),
+        format!(
+            "{policies}portcullis webhooks --policies guardpolicies.yaml {own} --webhook-url 'https://guard.example' {apply}"
+        )
+    );
+    let none = repair(&|facts| facts.policies = Ok(Some(Vec::new())));
+    assert!(none.contains(&format!("portcullis webhooks {own}")) && !none.contains("guardpolicies"), "{none}");
+    let hidden = repair(&|facts| facts.policies = Err("forbidden".to_owned()));
+    assert!(hidden.starts_with(policies), "{hidden}");
 }
 
 #[test]

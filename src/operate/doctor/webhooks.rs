@@ -142,6 +142,12 @@ impl<'a> Entry<'a> {
         format!("kubectl patch {} {} --type=json -p={patch}", self.kind().to_lowercase(), name(self.configuration))
     }
 
+    /// The command that prints one field, as `clientConfig.caBundle`.
+    pub(super) fn show(self, field: &str) -> String {
+        let path = quoted(&format!(r#"{{.webhooks[?(@.name=="{}")].{field}}}"#, self.name()));
+        format!("kubectl get {} {} -o jsonpath={path}", self.kind().to_lowercase(), name(self.configuration))
+    }
+
     /// The command that keeps it out of a namespace.
     pub(super) fn keep_out_of(self, namespace: &str) -> String {
         let mut selector = self.value.get("namespaceSelector").cloned().unwrap_or_default();
