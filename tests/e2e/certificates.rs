@@ -33,6 +33,7 @@ use crate::{
 pub(crate) const CASES: &[Case] = &[
     Case::new("certificates: of an empty Secret one makes what both serve", first_install),
     Case::new("certificates: without the Secret it says so, and what was served is served on when it goes", absent),
+    Case::new("certificates: without the right to read the Secret it says so, and is not ready", forbidden),
     Case::new("certificates: garbage in the Secret is mended, and nobody who calls notices", garbage),
     Case::new("certificates: when the leader is killed another renews", killed),
     Case::new("certificates: leaf and CA change under load without one error", rotated),
@@ -344,6 +345,19 @@ fn absent(sandbox: &Sandbox<'_>) {
         if held.starts_with(bundle.trim()) && held.matches("BEGIN").count() == 2 { Ok(()) } else { Err(held) }
     });
     assert_eq!(home.shown(&portcullis, &bundle).as_ref(), Ok(&shown));
+}
+
+fn forbidden(sandbox: &Sandbox<'_>) {
+    let home = Home::with_secret(sandbox);
+    home.kubectl.delete(&["rolebinding", "portcullis", "-n", &home.namespace]);
+    let member = home.start("first", &[]);
+    wait_until("it to say what it may not", || {
+        let answer = member.get("/readyz")?;
+        let says = answer.starts_with("HTTP/1.1 503") && answer.contains("cannot list resource \"secrets\"");
+        if says { Ok(()) } else { Err(answer) }
+    });
+    home.kubectl.apply(&rights(&home.namespace));
+    member.wait_until_ready();
 }
 
 fn garbage(sandbox: &Sandbox<'_>) {

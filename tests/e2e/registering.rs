@@ -41,6 +41,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("registering: others' entries stay, and ours go where that is asked for", switched_off).alone(),
     Case::new("registering: where others keep the configurations, what differs is said", external).alone(),
     Case::new("registering: without the right to write, that is said and nothing else suffers", forbidden).alone(),
+    Case::new("registering: without the right to probe nothing fails closed, and that is said", without_probes).alone(),
     Case::new("registering: conditions send what matters and nothing else", conditions).alone(),
     Case::new("registering: one command deletes both configurations, once or twice", off),
 ];
@@ -368,6 +369,28 @@ fn foreign_ca(sandbox: &Sandbox<'_>) {
     let right = inject(&portcullis.ca());
     let fail = configurations.until_fails("Fail");
     assert_eq!(fail["clientConfig"]["caBundle"], right);
+}
+
+fn without_probes(sandbox: &Sandbox<'_>) {
+    let crossing = Crossing::new(sandbox);
+    let configurations = Configurations::empty(sandbox, &crossing);
+    let portcullis = configurations.leader(&[]);
+    configurations.lead_to(portcullis.address());
+    configurations.until_fails("Fail");
+    for name in ["portcullis", "e2e-portcullis-registers"] {
+        let mut role = crossing.kubectl.get_json(&["clusterrole", name]);
+        let is_of_probes = |rule: &Value| {
+            rule["resources"].to_string().contains("\"guardpolicies\"") && rule["verbs"].to_string().contains("create")
+        };
+        role["rules"].as_array_mut().unwrap().retain(|rule| !is_of_probes(rule));
+        role["metadata"] = json!({ "name": name, "labels": role["metadata"]["labels"] });
+        crossing.kubectl.run_with(&["replace", "-f", "-"], &role.to_string()).succeeds();
+    }
+    portcullis.wait_until_it_says("it is not known whether the API server reaches us");
+    configurations.until_fails("Ignore");
+    cluster::install(&crossing.kubectl);
+    crossing.kubectl.apply(&may_register());
+    configurations.until_fails("Fail");
 }
 
 fn absent(sandbox: &Sandbox<'_>) {

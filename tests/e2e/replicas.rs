@@ -129,16 +129,13 @@ impl<'a> Replicas<'a> {
         let identity = format!("replica-{}", self.started);
         let mut args = vec!["--identity", &identity, "--drain", DRAIN];
         args.extend(self.args.iter().map(String::as_str));
-        let one = match &self.mounted {
-            Some(mounted) => {
-                let (cert, key) = (mounted.file("tls.crt"), mounted.file("tls.key"));
-                args.extend(["--tls-cert", &cert, "--tls-key", &key]);
-                self.crossing.member(&args)
-            }
-            None => {
-                args.extend(["--tls-secret", certificates::SECRET, "--own-namespace", &self.own_namespace]);
-                cluster::serve_with(self.crossing.sandbox, &args)
-            }
+        let one = if let Some(mounted) = &self.mounted {
+            let (cert, key) = (mounted.file("tls.crt"), mounted.file("tls.key"));
+            args.extend(["--tls-cert", &cert, "--tls-key", &key]);
+            self.crossing.member(&args)
+        } else {
+            args.extend(["--tls-secret", certificates::SECRET, "--own-namespace", &self.own_namespace]);
+            cluster::serve_with(self.crossing.sandbox, &args)
         };
         let one = Arc::new(one);
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&one));
