@@ -9,6 +9,7 @@ mod allowance;
 pub mod closing;
 mod configurations;
 pub mod metrics;
+mod probing;
 mod telling;
 
 use std::{
@@ -19,7 +20,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use futures::{StreamExt as _, future::BoxFuture};
 use serde_json::Value;
 use tokio::{
     sync::watch,
@@ -42,7 +43,7 @@ use crate::{
     },
     health::{Condition, Health},
     operate::{
-        probe::{self, Reached},
+        probe::Reached,
         webhooks::{self, CaBundle, Entries, FAIL, Kind, Merged, Route},
     },
 };
@@ -362,46 +363,6 @@ impl<'a> Keeper<'a> {
         let pause = before.map_or(PAUSE, |before| before.saturating_mul(2)).min(LONGEST);
         self.refusals.insert(kind, Refusal { why, pause, again: Instant::now() + pause });
     }
-
-    /// The next probe, where it is time for one and what it is to show is registered.
-    fn probe(&mut self) -> Option<BoxFuture<'static, (String, Reached)>> {
-        let now = Instant::now();
-        let way = self.closing.way()?.to_owned();
-        let is_due = self.probed.as_ref().is_none_or(|(at, _)| {
-            now.saturating_duration_since(*at) >= self.closing.pause(now, self.settings.probe_every)
-        });
-        let is_registered = self.refusals.is_empty() && !self.changed;
-        if !is_due || !is_registered {
-            return None;
-        }
-        let api = self.parts.api.clone();
-        let nonce = nonce();
-        let probing = async move { (way.clone(), probe::along(&api, &nonce, Some(&way), PROBE).await) };
-        Some(probing.boxed())
-    }
-
-    fn probed(&mut self, way: &str, reached: Reached) {
-        self.parts.metrics.probed(&reached);
-        let was = self.closing.is_closed();
-        self.next(Event::Probed { way, reached: reached == Reached::Yes });
-        match (was, self.closing.is_closed()) {
-            (false, true) => tracing::info!("the API server reaches us: from now on `{FAIL}` fails closed"),
-            (true, false) => tracing::error!(%reached, "`{FAIL}` fails open until the API server reaches us again"),
-            _ => {}
-        }
-        self.changed |= was != self.closing.is_closed();
-        self.probed = Some((Instant::now(), reached));
-    }
-
-    fn next(&mut self, event: Event<'_>) {
-        let state = std::mem::take(&mut self.closing);
-        let way = state.way().map(str::to_owned);
-        self.closing = closing::next(state, event, Instant::now(), self.settings.probe_every * 3);
-        if way.as_deref() != self.closing.way() {
-            // What was probed before says nothing of it.
-            self.probed = None;
-        }
-    }
 }
 
 fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
@@ -411,10 +372,4 @@ fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn fails_closed(entry: Option<&Value>) -> bool {
     entry.and_then(|entry| entry.get("failurePolicy")).and_then(Value::as_str) == Some("Fail")
-}
-
-/// Told by nobody else: it is new with every probe.
-fn nonce() -> String {
-    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), Instant::now());
-    format!("{random:016x}")
 }

@@ -108,7 +108,7 @@ fn policies_are_read_as_kubectl_prints_those_in_a_cluster() {
     refused(&[item(policy), item(policy)], "there are two policies named `backend-refs`");
     let mut wrong = item(policy);
     wrong["spec"]["action"] = "Refuse".into();
-    refused(&[wrong], "spec.action");
+    refused(&[wrong], "unknown value `Refuse`");
 }
 
 #[test]
