@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::engine::{
     policy::{FailurePolicy, Policy, RemedyMode},
+    rules::SeenIn,
     selector::LabelSelector,
 };
 
@@ -87,6 +88,10 @@ pub(super) fn registrations(configuration: &Value, us: Option<&(String, String)>
 
 /// What the policy selects and no registration covers, as `UPDATE services`; None where all is covered.
 pub(super) fn uncovered(policy: &Policy, registrations: &[Registration]) -> Option<String> {
+    // What no webhook ever sees is registered by nobody.
+    if policy.rule.seen_in == SeenIn::Files {
+        return None;
+    }
     let validates: &[Door] = match policy.failure {
         FailurePolicy::Fail => &[Door::Validate, Door::ValidateFail],
         FailurePolicy::Ignore => &[Door::Validate, Door::ValidateIgnore],
@@ -185,6 +190,7 @@ mod tests {
         };
         assert_eq!(said("backend-refs", "/validate/fail", &["*"]), None);
         assert_eq!(said("backend-refs", "/validate", &["CREATE", "UPDATE"]), None);
+        assert_eq!(said("unknown-fields", "/elsewhere", &[]), None, "a webhook never sees what it is about");
         assert_eq!(
             said("backend-refs", "/validate", &["CREATE"]).unwrap(),
             "UPDATE httplistenerpolicies to `/validate`"
