@@ -153,7 +153,7 @@ impl<'a> World<'a> {
         run(&["create", "service", "clusterip", "portcullis", "--tcp=443"]);
         let labels = json!({ "app": "portcullis" });
         let image = concat!("portcullis:", env!("CARGO_PKG_VERSION"));
-        let container = json!({ "name": "portcullis", "image": image, "args": ["serve"] });
+        let container = json!({ "name": "portcullis", "image": image, "args": ["serve", "--registration=external"] });
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": "portcullis", "namespace": self.own },
@@ -272,12 +272,17 @@ fn healed(sandbox: &Sandbox<'_>) {
         (validating, 0, "failurePolicy", json!("Ignore"), "`fail.validate.portcullis.dev` fails open"),
         (validating, 1, "failurePolicy", json!("Fail"), "`ignore.validate.portcullis.dev` fails closed"),
         (validating, 1, "timeoutSeconds", json!(30), "waits 30 seconds for an answer"),
-        (validating, 0, "namespaceSelector/matchExpressions", json!([]), "is also asked about our own namespace"),
     ] {
         set(kind, at, field, value);
         world.repair(words);
         world.until_well();
     }
+    // What holds us up is mended first, and what else differs is printed anew by whoever keeps it.
+    set(validating, 0, "namespaceSelector/matchExpressions", json!([]));
+    world.repair("is also asked about our own namespace");
+    world.doctor().says("`fail.validate.portcullis.dev`: `namespaceSelector` is");
+    world.register();
+    world.until_well();
     let description = json!([{
         "op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/description", "value": "something else",
     }]);
