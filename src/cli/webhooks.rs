@@ -8,6 +8,7 @@ use kube::api::DeleteParams;
 
 use crate::{
     cli::{args::WebhooksArgs, check::Ended, output},
+    cluster::api::ApiError,
     engine::yaml,
     files::policies,
     operate::webhooks::{CaBundle, Entries, Kind, Settings},
@@ -85,10 +86,10 @@ async fn delete(args: &WebhooksArgs) -> anyhow::Result<[(Kind, bool); 2]> {
     ])
 }
 
-fn was_there(deleted: Result<(), kube::Error>) -> Result<bool, kube::Error> {
-    match deleted {
+fn was_there(deleted: Result<(), kube::Error>) -> Result<bool, ApiError> {
+    match deleted.map_err(ApiError::from) {
         Ok(()) => Ok(true),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Err(ApiError::NotFound) => Ok(false),
         Err(error) => Err(error),
     }
 }

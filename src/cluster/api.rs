@@ -50,8 +50,11 @@ pub enum ApiError {
     Conflict(String),
     #[error("a grant could not be made in namespace `{namespace}`: {why}")]
     NotMade { namespace: String, why: String },
+    /// Any other answer of the API server that is no success, in its own words.
     #[error("{0}")]
-    Other(#[source] Box<kube::Error>),
+    Refused(String),
+    #[error(transparent)]
+    Other(Box<kube::Error>),
 }
 
 // === impl Api ===
@@ -282,6 +285,7 @@ impl From<kube::Error> for ApiError {
             kube::Error::Api(status) if status.is_forbidden() => Self::Forbidden(status.message),
             kube::Error::Api(status) if status.is_not_found() => Self::NotFound,
             kube::Error::Api(status) if status.is_conflict() => Self::Conflict(status.message),
+            kube::Error::Api(status) if !status.message.is_empty() => Self::Refused(status.message),
             other => Self::Other(Box::new(other)),
         }
     }

@@ -93,14 +93,20 @@ const CHECKS: [(&str, Judge); 11] = [
     ("other webhooks", conflicts::judge),
 ];
 
-/// Judges what was gathered.
+/// What can be said where nothing is installed.
+const WITHOUT_INSTALLATION: [&str; 3] = ["installation", "control planes", "other webhooks"];
+
+/// Judges what was gathered. Where nothing is installed, that is all that is wrong: what an installation brings is not missed one
+/// by one.
 pub fn judge(setup: &Setup, facts: &Facts) -> Diagnosis {
     let check = |(check, judge): (&'static str, Judge)| {
         let mut remarks = judge(setup, facts);
         remarks.sort_by_key(|remark| remark.standing);
         Check { check, remarks }
     };
-    Diagnosis { checks: CHECKS.into_iter().map(check).collect() }
+    let is_installed = !installation::is_absent(setup, facts);
+    let checks = CHECKS.into_iter().filter(|(check, _)| is_installed || WITHOUT_INSTALLATION.contains(check));
+    Diagnosis { checks: checks.map(check).collect() }
 }
 
 // === impl Diagnosis ===
@@ -154,10 +160,13 @@ impl Remark {
 
 /// What installs or updates everything, where one object alone is not what is missing.
 fn install(setup: &Setup) -> String {
-    format!(
-        "helm upgrade --install portcullis deploy/charts/portcullis --namespace {} --create-namespace --reset-then-reuse-values",
-        setup.own_namespace
-    )
+    let install = |chart: &str| {
+        format!(
+            "helm upgrade --install {chart} deploy/charts/{chart} --namespace {} --create-namespace --reset-then-reuse-values",
+            setup.own_namespace
+        )
+    };
+    format!("{} && {}", install("portcullis-crds"), install("portcullis"))
 }
 
 /// The text at a pointer; empty where there is none.

@@ -174,6 +174,11 @@ impl Entries {
         }
     }
 
+    /// Whether an entry of this name is among them.
+    pub fn wants(&self, name: &str) -> bool {
+        self.validating.iter().chain(&self.mutating).any(|entry| name_of(entry) == name)
+    }
+
     /// A configuration of this name that holds them, as `kubectl apply` takes it.
     pub fn manifest(&self, kind: Kind, name: &str) -> Value {
         json!({

@@ -13,7 +13,7 @@ use crate::{
             Remark, Setup,
             deployed::{self, restart},
             facts::Facts,
-            quoted, text,
+            quoted, registration, text,
             webhooks::{self, Entry},
         },
         probe::Reached,
@@ -92,7 +92,7 @@ fn bundled(setup: &Setup, facts: &Facts, entry: Entry<'_>) -> Option<Remark> {
             let (namespace, certificate) = from.split_once('/').unwrap_or((&setup.own_namespace, from));
             remark.repair(format!("kubectl describe certificate {certificate} --namespace {namespace}"))
         }
-        None => remark.repair(restart(setup, facts)),
+        None => remark.repair(registration::write_again(setup, facts)),
     })
 }
 
@@ -109,12 +109,14 @@ fn authorities(setup: &Setup, facts: &Facts, bundle: &str) -> Vec<Remark> {
             Remark::problem("no certificate can be read in it")
                 .at(place)
                 .because(EXPIRED)
-                .repair(restart(setup, facts)),
+                .repair(registration::write_again(setup, facts)),
         ];
     }
     // A CA that is leaving may expire there: one that is believed is enough.
     let last = bundle.authorities().iter().max_by_key(|ca| ca.facts.not_after);
-    last.map(|ca| lasting("the CA", &ca.facts, facts.now, &restart(setup, facts)).at(place)).into_iter().collect()
+    last.map(|ca| lasting("the CA", &ca.facts, facts.now, &registration::write_again(setup, facts)).at(place))
+        .into_iter()
+        .collect()
 }
 
 fn served(setup: &Setup, facts: &Facts, secret: &Value, leaf: &CertificateDer<'static>) -> Vec<Remark> {
@@ -172,7 +174,7 @@ fn believed(setup: &Setup, facts: &Facts, entry: Entry<'_>, chain: &[Certificate
     let why = cas.believes(chain, facts.now).err()?;
     let remark =
         Remark::problem(format!("by the `caBundle` of `{}` the certificate is not believed: {why}", entry.name()));
-    Some(remark.at(entry.place()).because(EXPIRED).repair(restart(setup, facts)))
+    Some(remark.at(entry.place()).because(EXPIRED).repair(registration::write_again(setup, facts)))
 }
 
 /// How long something lasts: it is renewed early, so that little time left means that nobody renews it.

@@ -90,7 +90,9 @@ pub async fn judge(
         match read {
             Ok(()) => judging.know_all(kind),
             // Who does not tell of Namespaces tells of nothing, unless we may not ask.
-            Err(error) if (kind.group, kind.kind) == (CORE, "Namespace") && matches!(error, ApiError::Other(_)) => {
+            Err(error)
+                if (kind.group, kind.kind) == (CORE, "Namespace") && !matches!(error, ApiError::Forbidden(_)) =>
+            {
                 return Err(error);
             }
             Err(error) => judging.lacks(format!("{} cannot be looked up: {error}", kind.resource)),
@@ -157,9 +159,8 @@ impl Pages {
     async fn next(&mut self) -> Result<Option<Vec<(ObjectKey, Value)>>, ApiError> {
         let Some(page) = self.next.take() else { return Ok(None) };
         self.left = self.left.checked_sub(1).ok_or(ApiError::TooMany)?;
-        let late = || ApiError::Other(Box::new(kube::Error::Service("the API server did not answer in time".into())));
         let listed = self.objects.list(&page).map_err(ApiError::from);
-        let listed = timeout(Duration::from_millis(limits::CALL_MS), listed).await.unwrap_or_else(|_| Err(late()))?;
+        let listed = timeout(Duration::from_millis(limits::CALL_MS), listed).await.unwrap_or(Err(ApiError::Late))?;
         let more = listed.metadata.continue_.filter(|more| !more.is_empty());
         self.next = more.map(|more| page.continue_token(&more));
         let key = |object: Observed| (object.key(self.kind.group, self.kind.kind), object.value);

@@ -12,17 +12,23 @@ use crate::operate::doctor::{
 /// Pods of which is told why they are not ready.
 const PODS_TOLD: usize = 3;
 
+/// Whether it is known that nothing runs here.
+pub(super) fn is_absent(setup: &Setup, facts: &Facts) -> bool {
+    has_no_namespace(setup, facts) || facts.deployments.is_ok() && deployed::ours(setup, facts).is_none()
+}
+
+fn has_no_namespace(setup: &Setup, facts: &Facts) -> bool {
+    facts.namespaces.as_ref().is_ok_and(|namespaces| !namespaces.iter().any(|one| name(one) == setup.own_namespace))
+}
+
 pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
     let own = &setup.own_namespace;
-    match &facts.namespaces {
-        Ok(namespaces) if !namespaces.iter().any(|one| name(one) == own) => {
-            return vec![
-                Remark::problem(format!("there is no namespace `{own}`"))
-                    .because("Portcullis is not installed, or runs elsewhere: then say where by `--own-namespace`")
-                    .repair(install(setup)),
-            ];
-        }
-        _ => {}
+    if has_no_namespace(setup, facts) {
+        return vec![
+            Remark::problem(format!("there is no namespace `{own}`"))
+                .because("Portcullis is not installed, or runs elsewhere: then say where by `--own-namespace`")
+                .repair(install(setup)),
+        ];
     }
     let deployed = match (&facts.deployments, deployed::ours(setup, facts)) {
         (Err(why), _) => return vec![Remark::unknown("whether Portcullis runs is not known", why)],

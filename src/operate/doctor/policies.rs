@@ -145,7 +145,7 @@ fn kinds(served: &Served, policy: &Policy) -> Option<Remark> {
         return None;
     }
     let (group, resource) = selected.first()?;
-    let remark = Remark::problem(format!("nothing that it selects is served, as `{resource}`"))
+    let remark = Remark::note(format!("nothing that it selects is served, as `{resource}`"))
         .because("it does nothing until the definitions are installed");
     Some(remark.repair(format!("kubectl api-resources --api-group={group}")))
 }

@@ -1,20 +1,24 @@
 //! Whether the API server reaches us, as it says itself.
 
 use crate::operate::{
-    doctor::{Remark, Setup, deployed, deployed::Deployed, facts::Facts},
+    doctor::{Remark, Setup, deployed, deployed::Deployed, facts::Facts, registration},
     probe::{ENTRY, Reached},
 };
 
 pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
-    let own = &setup.own_namespace;
     let name = deployed::ours(setup, facts).map_or("portcullis", Deployed::name);
     let why = "what fails closed is refused while nobody answers, and the rest is not judged";
+    if facts.reached == Reached::NotAsked
+        && (registration::is_switched_off(setup, facts) || registration::is_missing(setup, facts))
+    {
+        return vec![Remark::note("the API server asks nobody: see `registration`")];
+    }
     vec![match &facts.reached {
         Reached::Yes => Remark::ok("the API server asks us, and does as we say"),
         Reached::NotAsked => Remark::problem(format!("the API server asked nobody: `{ENTRY}` is not in force"))
             .at(format!("ValidatingWebhookConfiguration {}", setup.webhook_configuration))
             .because("without it nothing shows that the API server reaches us, and no entry fails closed")
-            .repair(format!("kubectl rollout restart --namespace {own} deployment/{name}")),
+            .repair(registration::write_again(setup, facts)),
         Reached::No(said) => Remark::problem(format!("the API server does not reach us: {said}"))
             .because(why)
             .repair(repair(setup, name, said)),

@@ -13,6 +13,7 @@ use crate::{
             webhooks::{self, Door, Entry},
         },
         probe::Reached,
+        register::SWITCH,
         webhooks::{CaBundle, Entries, FAIL, Kind, Route, Settings, differences, is_injected},
     },
 };
@@ -32,10 +33,26 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
         remarks.extend(when_nobody_answers(setup, facts, *entry));
         remarks.extend(stays_out(setup, facts, *entry));
     }
-    if !remarks.iter().any(Remark::is_problem) {
+    if !remarks.iter().any(Remark::is_problem) && !is_switched_off(setup, facts) {
         remarks.extend(differs(setup, facts, &compiled(&facts.policies)));
     }
     remarks
+}
+
+/// Whether somebody has taken us out of the way on purpose.
+pub(super) fn is_switched_off(setup: &Setup, facts: &Facts) -> bool {
+    let configurations = facts.validating.iter().flatten().chain(facts.mutating.iter().flatten());
+    configurations.filter(|one| name(one) == setup.webhook_configuration).any(is_off)
+}
+
+fn is_off(configuration: &Value) -> bool {
+    let annotations = configuration.pointer("/metadata/annotations");
+    annotations.and_then(|annotations| annotations.get(SWITCH)).and_then(Value::as_str) == Some("off")
+}
+
+/// Whether there is no configuration by which a probe could come.
+pub(super) fn is_missing(setup: &Setup, facts: &Facts) -> bool {
+    facts.validating.as_ref().is_ok_and(|all| !all.iter().any(|one| name(one) == setup.webhook_configuration))
 }
 
 fn configuration(setup: &Setup, facts: &Facts, kind: &str, read: &Known<Vec<Value>>) -> Option<Remark> {
@@ -49,14 +66,30 @@ fn configuration(setup: &Setup, facts: &Facts, kind: &str, read: &Known<Vec<Valu
         let empty = json!({
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": { "name": wanted },
         });
+        let make = if is_kept_by_others(setup, facts) {
+            print_again(setup, facts)
+        } else {
+            format!("echo '{empty}' | kubectl apply -f -")
+        };
         return Some(
             Remark::problem("it does not exist")
                 .at(place)
                 .because("nothing is sent to Portcullis. Its absence is respected: it is only filled where it exists")
-                .repair(format!("echo '{empty}' | kubectl apply -f -")),
+                .repair(make),
         );
     };
-    list(found, "/webhooks").is_empty().then(|| {
+    if is_off(found) {
+        let back = format!("kubectl annotate {} {wanted} {SWITCH}-", kind.to_lowercase());
+        return Some(
+            Remark::note(format!("it is switched off by the annotation `{SWITCH}`"))
+                .at(place)
+                .because("by it nothing is sent to Portcullis until that is taken away")
+                .repair(back),
+        );
+    }
+    let entries = Entries::of(&compiled(&facts.policies), &settings(setup, facts));
+    let is_needed = Kind::ALL.iter().any(|one| one.name() == kind && !entries.of_kind(*one).is_empty());
+    (is_needed && list(found, "/webhooks").is_empty()).then(|| {
         Remark::problem("it is empty")
             .at(place)
             .because("nothing is sent to Portcullis")
@@ -65,7 +98,7 @@ fn configuration(setup: &Setup, facts: &Facts, kind: &str, read: &Known<Vec<Valu
 }
 
 /// Who leads writes what is missing; where others keep it, it is printed for them.
-fn write_again(setup: &Setup, facts: &Facts) -> String {
+pub(super) fn write_again(setup: &Setup, facts: &Facts) -> String {
     if is_kept_by_others(setup, facts) { print_again(setup, facts) } else { restart(setup, facts) }
 }
 

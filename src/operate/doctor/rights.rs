@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::operate::{
     doctor::{
-        Remark, Setup,
+        Remark, Setup, deployed,
         facts::{Facts, named_as, qualified},
         some_of,
     },
-    permissions::{Permission, Scope},
+    permissions::{Named, Permission, Scope},
 };
 
 pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
@@ -16,7 +16,7 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
     let mut lacking: BTreeMap<Permission, Vec<&'static str>> = BTreeMap::new();
     let mut unknown: Option<&String> = None;
     let mut allowed = 0;
-    for right in &facts.rights {
+    for right in facts.rights.iter().filter(|right| is_used(setup, facts, &right.permission)) {
         match &right.allowed {
             Ok(true) => allowed += 1,
             // Who cannot list what is not served lacks nothing yet, and no role could name it.
@@ -43,6 +43,17 @@ pub(super) fn judge(setup: &Setup, facts: &Facts) -> Vec<Remark> {
         remarks.push(Remark::ok(format!("it has all {allowed} rights that the policies need")).at(account));
     }
     remarks
+}
+
+/// What is left to others needs no right: where they keep the registration, or the certificates.
+fn is_used(setup: &Setup, facts: &Facts, permission: &Permission) -> bool {
+    match permission.named {
+        Some(Named::WebhookConfiguration) => {
+            !deployed::ours(setup, facts).is_some_and(deployed::Deployed::is_registered_by_others)
+        }
+        Some(Named::TlsSecret) => deployed::makes_certificates(setup, facts),
+        _ => true,
+    }
 }
 
 fn is_served(facts: &Facts, permission: &Permission) -> bool {

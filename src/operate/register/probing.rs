@@ -37,12 +37,21 @@ impl Keeper<'_> {
         let was = self.closing.is_closed();
         self.next(Event::Probed { way, reached: reached == Reached::Yes });
         match (was, self.closing.is_closed()) {
-            (false, true) => tracing::info!("the API server reaches us: from now on `{FAIL}` fails closed"),
-            (true, false) => tracing::error!(%reached, "`{FAIL}` fails open until the API server reaches us again"),
+            (false, true) if self.wants_closed() => {
+                tracing::info!("the API server reaches us: from now on `{FAIL}` fails closed");
+            }
+            (true, false) if self.wants_closed() => {
+                tracing::error!(%reached, "`{FAIL}` fails open until the API server reaches us again")
+            }
             _ => {}
         }
         self.changed |= was != self.closing.is_closed();
         self.probed = Some((Instant::now(), reached));
+    }
+
+    /// Whether some policy in force fails closed.
+    fn wants_closed(&self) -> bool {
+        self.entries.as_ref().is_none_or(|entries| entries.wants(FAIL))
     }
 
     pub(super) fn next(&mut self, event: Event<'_>) {
