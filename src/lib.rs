@@ -15,7 +15,6 @@
 pub mod admin;
 #[cfg(feature = "cli")]
 pub mod cases;
-#[cfg(feature = "server")]
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "server")]

@@ -41,7 +41,7 @@ impl Keeper<'_> {
                 tracing::info!("the API server reaches us: from now on `{FAIL}` fails closed");
             }
             (true, false) if self.wants_closed() => {
-                tracing::error!(%reached, "`{FAIL}` fails open until the API server reaches us again")
+                tracing::error!(%reached, "`{FAIL}` fails open until the API server reaches us again");
             }
             _ => {}
         }
