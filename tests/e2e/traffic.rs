@@ -205,7 +205,7 @@ async fn write_in(
         // Nobody knows what is stored after a failure: it begins anew.
         step = if failure.is_some() { 0 } else { (step + 1) % steps.len() };
         if failure.is_some() {
-            let _ = steps.last().expect("the end").send(client).await;
+            steps.last().expect("the end").leave_nothing(client).await;
         }
         let at = due.saturating_duration_since(clock.begun);
         let failure = failure.map(|why| format!("{} {}: {why}", now.method, now.path));
@@ -259,6 +259,17 @@ impl Step {
         let body = if self.body.is_null() { Vec::new() } else { self.body.to_string().into_bytes() };
         let request = http::Request::builder().method(self.method).uri(&self.path).header("content-type", kind);
         client.request(request.body(body).expect("a request")).await
+    }
+
+    /// Deletes what is there, as soon as that is let through again.
+    async fn leave_nothing(&self, client: &Client) {
+        for _ in 0..50 {
+            match self.send(client).await {
+                Ok(_) => return,
+                Err(kube::Error::Api(status)) if status.is_not_found() => return,
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
     }
 
     /// Whether what came of it is what had to come of it.
