@@ -20,6 +20,8 @@ mod follower;
 mod linux;
 #[path = "../support/material.rs"]
 mod material;
+#[path = "../support/own.rs"]
+mod own;
 
 use std::{thread, time::Duration};
 

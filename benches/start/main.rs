@@ -20,6 +20,8 @@ mod linux;
 mod lists;
 #[path = "../support/material.rs"]
 mod material;
+#[path = "../support/own.rs"]
+mod own;
 #[path = "../support/served.rs"]
 mod served;
 
@@ -49,6 +51,8 @@ enum World {
 enum With {
     Files,
     SelfSigned,
+    /// Its own, in a Secret that is empty: it leads first, and makes them.
+    FirstInstall,
 }
 
 const ROWS: &[Row] = &[
@@ -57,6 +61,8 @@ const ROWS: &[Row] = &[
     Row { name: "cluster, none", world: World::Cluster(NONE), serving: With::Files },
     Row { name: "cluster, small", world: World::Cluster(SMALL), serving: With::Files },
     Row { name: "cluster, large", world: World::Cluster(LARGE), serving: With::Files },
+    Row { name: "none, first install", world: World::Cluster(NONE), serving: With::FirstInstall },
+    Row { name: "large, first install", world: World::Cluster(LARGE), serving: With::FirstInstall },
     Row { name: "large, self-signed", world: World::Cluster(LARGE), serving: With::SelfSigned },
 ];
 
@@ -137,10 +143,15 @@ fn start(world: &[String], serving: With, cluster: Option<&Serving>, plan: Plan)
     let mut arguments = world.to_vec();
     match serving {
         With::Files => arguments.extend(certificate.arguments()),
-        With::SelfSigned => {}
+        With::SelfSigned | With::FirstInstall => {}
     }
     let mut seen = Seen { ready: Vec::new(), cpu: Vec::new(), lists: Vec::new() };
-    for _ in 0..plan.starts {
+    for number in 0..plan.starts {
+        let mut arguments = arguments.clone();
+        if serving == With::FirstInstall {
+            let own = format!("own-{number}");
+            arguments.extend(["--tls-secret", "portcullis-tls", "--own-namespace", &own].map(str::to_owned));
+        }
         let mut served = Served::start(&arguments, cpu);
         seen.ready.push(served.wait_until_ready().as_secs_f64());
         seen.cpu.push(served.cpu().as_secs_f64());

@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{RawQuery, State},
-    http::{StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt as _, stream};
@@ -32,6 +32,7 @@ use tower::ServiceExt as _;
 use crate::{
     child::{Change, Serving, listen, say},
     material::{self, Size},
+    own::Own,
 };
 
 /// What one read of a streamed list brings, about.
@@ -43,6 +44,7 @@ struct Cluster {
     streaming: bool,
     kinds: BTreeMap<String, Objects>,
     changes: broadcast::Sender<Bytes>,
+    own: Own,
 }
 
 /// The objects of a kind, written out beforehand: what this process does is not to be waited for.
@@ -120,10 +122,19 @@ async fn change(cluster: Arc<Cluster>, size: Size) {
     }
 }
 
-async fn answer(State(cluster): State<Arc<Cluster>>, uri: Uri, RawQuery(query): RawQuery) -> Response {
+async fn answer(
+    State(cluster): State<Arc<Cluster>>,
+    method: Method,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
     let query = query.unwrap_or_default();
     let asked = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+    if let Some(own) = cluster.own.answer(&method, &path, &query, &body) {
+        return own;
+    }
     let (group, version, resource) = match path.as_slice() {
         ["apis"] => return as_json(groups().to_string()),
         ["apis", group, version] => return as_json(resources(group, version).to_string()),
@@ -163,7 +174,7 @@ impl Cluster {
             let id = format!("{}/{}/{}", kind.group, version(kind), kind.resource);
             (id, Objects::new(kind, items.remove(&(kind.group, kind.kind)).unwrap_or_default()))
         });
-        Self { streaming, kinds: kinds.collect(), changes: broadcast::channel(1 << 16).0 }
+        Self { streaming, kinds: kinds.collect(), changes: broadcast::channel(1 << 16).0, own: Own::default() }
     }
 
     /// These events, and then what changes, until nobody listens.

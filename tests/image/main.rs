@@ -23,6 +23,8 @@ mod linux;
 mod material;
 mod musl;
 mod oci;
+#[path = "../../benches/support/own.rs"]
+mod own;
 mod recipes;
 mod root;
 mod running;
