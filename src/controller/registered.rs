@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::engine::{
-    policy::{FailurePolicy, Policy, RemedyMode},
-    rules::SeenIn,
+    policy::{FailurePolicy, Policy},
+    select,
     selector::LabelSelector,
 };
 
@@ -88,30 +88,28 @@ pub(super) fn registrations(configuration: &Value, us: Option<&(String, String)>
 
 /// What the policy selects and no registration covers, as `UPDATE services`; None where all is covered.
 pub(super) fn uncovered(policy: &Policy, registrations: &[Registration]) -> Option<String> {
-    // What no webhook ever sees is registered by nobody.
-    if policy.rule.seen_in == SeenIn::Files {
-        return None;
-    }
     let validates: &[Door] = match policy.failure {
         FailurePolicy::Fail => &[Door::Validate, Door::ValidateFail],
         FailurePolicy::Ignore => &[Door::Validate, Door::ValidateIgnore],
     };
-    let mutates = policy.rule.gives_edits && policy.remedy == RemedyMode::Apply;
+    let needed = [
+        (select::Door::Validate(Some(policy.failure)), validates, "/validate"),
+        (select::Door::Mutate, &[Door::Mutate], "/mutate"),
+    ];
     for rule in &policy.matches {
         for group in &rule.groups {
             for resource in &rule.resources {
-                for operation in rule.operations.iter().map(|operation| operation.name()) {
+                for operation in &rule.operations {
                     let covered = |doors: &[Door]| {
                         let ours =
                             registrations.iter().filter(|one| doors.contains(&one.door) && one.sends_all(policy));
                         ours.flat_map(|registration| &registration.rules)
-                            .any(|rule| rule.has(group, resource, operation))
+                            .any(|rule| rule.has(group, resource, operation.name()))
                     };
-                    if !covered(validates) {
-                        return Some(format!("{operation} {resource} to `/validate`"));
-                    }
-                    if mutates && operation != "DELETE" && !covered(&[Door::Mutate]) {
-                        return Some(format!("{operation} {resource} to `/mutate`"));
+                    for (door, doors, path) in needed {
+                        if policy.may_be_asked(door, group, resource, *operation) && !covered(doors) {
+                            return Some(format!("{} {resource} to `{path}`", operation.name()));
+                        }
                     }
                 }
             }
