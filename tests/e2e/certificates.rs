@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::portcullis::tls::made;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore,
     crypto::ring,
@@ -34,6 +35,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("certificates: of an empty Secret one makes what both serve", first_install),
     Case::new("certificates: without the Secret it says so, and what was served is served on when it goes", absent),
     Case::new("certificates: without the right to read the Secret it says so, and is not ready", forbidden),
+    Case::new("certificates: files that are not there yet are waited for", awaited),
     Case::new("certificates: garbage in the Secret is mended, and nobody who calls notices", garbage),
     Case::new("certificates: when the leader is killed another renews", killed),
     Case::new("certificates: leaf and CA change under load without one error", rotated),
@@ -358,6 +360,29 @@ fn forbidden(sandbox: &Sandbox<'_>) {
     });
     home.kubectl.apply(&rights(&home.namespace));
     member.wait_until_ready();
+}
+
+/// A pair that cannot be served is waited for: whoever leads has more to do than to serve.
+fn awaited(sandbox: &Sandbox<'_>) {
+    let home = Home::new(sandbox);
+    cluster::ensure_installed(&home.kubectl);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (cert, key) = (file("tls.crt"), file("tls.key"));
+    let made = made::ca("a CA", jiff::Timestamp::now(), made::days(1)).expect("a CA");
+    let leaf = made::leaf(&made, &[home.name()], jiff::Timestamp::now(), made::days(1)).expect("a certificate");
+    let member = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_secs(2));
+            std::fs::write(&key, &leaf.key).expect("a key is written");
+            std::fs::write(&cert, &leaf.cert).expect("a certificate is written");
+        });
+        // It listens when there is a certificate.
+        let ours = ["--own-namespace", &home.namespace, "--tls-cert", &cert, "--tls-key", &key];
+        cluster::start_with(sandbox, &ours)
+    });
+    member.wait_until_ready();
+    assert!(member.log().contains("there is no certificate to serve: it is waited for"), "{}", member.log());
 }
 
 fn garbage(sandbox: &Sandbox<'_>) {

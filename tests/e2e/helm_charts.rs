@@ -125,6 +125,8 @@ fn typos(sandbox: &Sandbox<'_>) {
         ("webhookPort=0", "webhookPort"),
         ("webhookUrl=http://plain", "webhookUrl"),
         ("replicas=0", "replicas"),
+        ("controlPlanes={kgatway=2.2}", "controlPlanes"),
+        ("controlPlanes={kgateway=9}", "controlPlanes"),
     ];
     for (value, says) in wrong {
         helm.try_template(CHART, &["--set", value]).fails().says("don't meet the specifications").says(says);

@@ -102,7 +102,7 @@ impl Hook {
                 json!({ "service": { "namespace": namespace, "name": "portcullis", "path": self.door } })
             }
         };
-        client["caBundle"] = json!(base64(ca.as_bytes()));
+        client["caBundle"] = json!(k8s_openapi::ByteString(ca.as_bytes().to_vec()));
         let mut manifest = json!({
             "name": self.name(),
             "admissionReviewVersions": ["v1"],
@@ -239,19 +239,4 @@ fn probe(name: &str) -> Value {
         "sideEffects": "None",
         "timeoutSeconds": 1,
     })
-}
-
-/// What a `caBundle` is written in.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group =
-            (0..3).fold(0_usize, |group, i| group << 8 | usize::from(chunk.get(i).copied().unwrap_or_default()));
-        for i in 0..4 {
-            let sixth = ALPHABET[group >> (18 - 6 * i) & 63];
-            text.push(if i <= chunk.len() { sixth.into() } else { '=' });
-        }
-    }
-    text
 }

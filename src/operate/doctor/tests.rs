@@ -775,3 +775,54 @@ fn webhooks_of_others_that_could_lock_us_out_are_told() {
     });
     assert_eq!((perhaps.count(Standing::Problem), perhaps.count(Standing::Unknown)), (0, 1));
 }
+
+#[test]
+fn what_is_left_out_on_purpose_is_no_problem() {
+    // The default policies of a chart that only warns edit nothing.
+    let warning = |facts: &mut Facts| {
+        for policy in facts.policies.as_mut().unwrap().as_mut().unwrap() {
+            policy["spec"]["remedy"] = json!("Suggest");
+        }
+        first(&mut facts.mutating)["webhooks"] = json!([]);
+    };
+    assert_eq!(said(warning), Vec::<String>::new());
+    one(
+        |facts| first(&mut facts.mutating)["webhooks"] = json!([]),
+        &["registration: it is empty", "MutatingWebhookConfiguration portcullis"],
+    );
+    let off = |facts: &mut Facts| {
+        for configurations in [&mut facts.validating, &mut facts.mutating] {
+            let configuration = first(configurations);
+            configuration["metadata"]["annotations"] = json!({ "portcullis.dev/registration": "off" });
+            configuration["webhooks"] = json!([]);
+        }
+        facts.reached = Reached::NotAsked;
+    };
+    let mut facts = healthy();
+    off(&mut facts);
+    let diagnosis = judge(&setup(), &facts);
+    assert_eq!(diagnosis.count(Standing::Problem), 0, "{:#?}", complaints(&diagnosis));
+    let notes = complaints(&diagnosis);
+    assert!(notes.iter().any(|note| note.contains("switched off by the annotation `portcullis.dev/registration`")));
+    assert!(notes.iter().any(|note| note.contains("portcullis.dev/registration-")), "how to come back: {notes:#?}");
+}
+
+#[test]
+fn what_others_keep_needs_no_right_of_ours() {
+    let lacks = |resource: &str, args: &[&str]| {
+        said(|facts| {
+            facts.deployments.as_mut().unwrap()[0]["spec"]["template"]["spec"]["containers"][0]["args"] = json!(args);
+            for right in facts.rights.iter_mut().filter(|right| right.permission.named.is_some()) {
+                right.allowed = Ok(right.permission.resource != resource);
+            }
+        })
+        .into_iter()
+        .filter(|said| said.starts_with("rights: "))
+        .count()
+    };
+    let managed = ["serve", "--tls-secret=portcullis-tls"];
+    assert_eq!(lacks("validatingwebhookconfigurations", &managed), 1);
+    assert_eq!(lacks("validatingwebhookconfigurations", &["serve", "--registration=external"]), 0);
+    assert_eq!(lacks("secrets", &managed), 1);
+    assert_eq!(lacks("secrets", &["serve", "--tls-cert=tls.crt"]), 0);
+}
