@@ -17,6 +17,7 @@
 mod objects;
 mod ours;
 mod records;
+mod seen;
 mod tally;
 
 use std::{path::PathBuf, process::ExitCode};

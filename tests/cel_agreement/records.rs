@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 
 use crate::{
     objects::{Ask, Objects},
-    ours::{Expression, Outcome, Seen},
+    ours::Expression,
+    seen::{Outcome, Seen},
 };
 
 /// An expression and what the API server said of it.
@@ -144,7 +145,7 @@ impl Record {
                 params: self.params.as_deref(),
                 own: self.own.as_ref(),
             });
-            let ours = expression.run(&request);
+            let ours = expression.run(&request, Outcome::of);
             if !run.is(&ours) {
                 return Judged::Differs { object: run.object.clone(), theirs: run.told(), ours: ours.to_string() };
             }
