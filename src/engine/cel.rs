@@ -1,0 +1,3 @@
+//! CEL.
+
+pub mod given;
