@@ -177,3 +177,24 @@ pub const JUDGED_PAGES: usize = 1_000;
 
 /// Objects that `doctor --impact` names for one code of one policy: the others are counted.
 pub const REFUSED_NAMED: usize = 1_000;
+
+/// Bytes of one CEL expression: a page of text. Kubernetes takes 100,000 characters, which no one reads.
+pub const CEL_SOURCE: usize = 16 * 1024;
+
+/// Levels of nesting of a CEL expression, as cel-go has them.
+pub const CEL_DEPTH: usize = 250;
+
+/// Nodes of one CEL expression after its macros are expanded.
+pub const CEL_NODES: usize = 20_000;
+
+/// Cost of one CEL expression: Kubernetes' `PerCallLimit` (apiserver pkg/apis/cel/config.go).
+pub const CEL_EXPRESSION: u64 = 1_000_000;
+
+/// Cost of all CEL expressions of one policy: Kubernetes' `RuntimeCELCostBudget`.
+pub const CEL_POLICY: u64 = 10_000_000;
+
+/// Cost of the match conditions of one policy: Kubernetes' `RuntimeCELCostBudgetMatchConditions`.
+pub const CEL_CONDITIONS: u64 = 2_500_000;
+
+/// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
+pub const CEL_REQUEST: u64 = 20_000_000;

@@ -1,23 +1,65 @@
-//! What CEL is given beside the request: `collector`, `krakend` and what `cluster` looks up, as plain JSON. Nothing here
-//! knows CEL, and nothing is read before an expression asks for it.
+//! What an expression is run on.
 
 pub mod collector;
 pub mod krakend;
 pub mod look_ups;
+mod place;
 
-use serde_json::Value;
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+};
 
-use crate::engine::node::{Path, Segment};
+use crate::engine::{
+    cel::{Answer, Failure, Meter, Program, library::regex::Patterns},
+    view::Lens,
+};
 
-/// A path as policies write it: keys as strings, places in lists as numbers. That a string on the way holds YAML is not
-/// said; who resolves the path finds out.
-pub fn at(path: &Path) -> Value {
-    path.segments()
-        .iter()
-        .filter_map(|segment| match segment {
-            Segment::Key(key) => Some(Value::from(key.as_str())),
-            Segment::Index(index) => Some(Value::from(*index)),
-            Segment::Yaml => None,
-        })
-        .collect()
+/// The values of the names of its scope; `variables` are run by the first who asks, and once.
+pub struct Given<'a> {
+    /// A name of the scope. What is costly to make is made by the first who asks: by whoever answers here.
+    pub names: &'a dyn Names<'a>,
+    pub variables: Vec<Variable<'a>>,
+    pub lens: Option<&'a Lens<'a>>,
+    pub patterns: RefCell<Patterns>,
+}
+
+pub trait Names<'a> {
+    /// None for a name that is not there; an unknown for one that could not be looked up.
+    fn value(&self, name: &str) -> Option<Answer<'a>>;
+}
+
+/// A composed variable: what it is, and what it came to.
+#[derive(Debug)]
+pub struct Variable<'a> {
+    pub name: &'a str,
+    pub program: &'a Program,
+    pub answer: OnceCell<Answer<'a>>,
+}
+
+// === impl Given ===
+
+impl<'a> Given<'a> {
+    pub fn new(names: &'a dyn Names<'a>, variables: &'a [(String, Program)], lens: Option<&'a Lens<'a>>) -> Self {
+        let variable = |(name, program): &'a (String, Program)| Variable { name, program, answer: OnceCell::new() };
+        Self { names, variables: variables.iter().map(variable).collect(), lens, patterns: RefCell::default() }
+    }
+
+    /// `variables.name`: run once, at its own expense.
+    pub fn variable(&self, name: &str, meter: &mut Meter) -> Answer<'a> {
+        let Some(variable) = self.variables.iter().find(|variable| variable.name == name) else {
+            return Err(Failure::error(format!("no such key: {name}")));
+        };
+        if let Some(answer) = variable.answer.get() {
+            return answer.clone();
+        }
+        let answer = variable.program.run(self, meter);
+        variable.answer.get_or_init(|| answer).clone()
+    }
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Given")
+    }
 }

@@ -9,7 +9,7 @@ use memchr::memmem;
 use serde_json::{Map, Value, json};
 
 use crate::engine::{
-    cel::given::at,
+    cel::given::place::at,
     kinds::{
         collector::{
             ComponentId, Configuration, Extent, extent,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     base64,
-    cel::given::at,
+    cel::given::place::at,
     kinds::{config_map::KRAKEND_TELEMETRY, telemetry::krakend},
     node::{Node, Path},
     subject::ObjectKey,

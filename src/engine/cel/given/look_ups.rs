@@ -6,7 +6,7 @@ use std::cell::Cell;
 use serde_json::{Value, json};
 
 use crate::engine::{
-    cel::given::at,
+    cel::given::place::at,
     kinds::{
         AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
         gateway::{Controller, Gateway},

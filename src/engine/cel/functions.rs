@@ -1,0 +1,117 @@
+//! How functions are declared: types for the checker, a cost, and what is run.
+
+use std::fmt;
+
+use crate::engine::{
+    cel::{library::regex::Patterns, meter::Meter, types::Type, value::Value},
+    view::Lens,
+};
+
+/// What a run gives.
+pub type Answer<'a> = Result<Value<'a>, Failure>;
+
+/// Why a run gives no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// As cel-go words it where that is known. `false && error` is false, `true || error` is true.
+    Error(String),
+    /// Something that could not be looked up decides: what that is. It is absorbed as an error is, and wins over errors.
+    Unknown(String),
+    /// The cost limit of the expression, the budget of its policy, or the fuel of the request is spent: which. Never absorbed.
+    Spent(String),
+}
+
+/// What a function is run with.
+#[derive(Debug)]
+pub struct Call<'m, 'a> {
+    /// The target of a member function comes first.
+    pub args: &'m [Value<'a>],
+    /// Pays, before it is made, for what may be large.
+    pub meter: &'m mut Meter,
+    pub patterns: &'m mut Patterns,
+    /// None where an expression sees no cluster.
+    pub lens: Option<&'a Lens<'a>>,
+}
+
+pub type Run = for<'a> fn(&mut Call<'_, 'a>) -> Answer<'a>;
+
+/// What a call costs, from its arguments and its result: Kubernetes' own numbers.
+pub type Cost = for<'a> fn(&[Value<'a>], &Value<'a>) -> u64;
+
+/// One way to call a function.
+pub struct Overload {
+    /// As it is called: `_+_`, `size`, `lists.range`.
+    pub function: &'static str,
+    /// cel-go's name for it: `add_int64`.
+    pub id: &'static str,
+    /// Whether it is called on its first argument.
+    pub member: bool,
+    pub params: Vec<Type>,
+    pub result: Type,
+    pub run: Run,
+    pub cost: Cost,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::Error(message.into())
+    }
+
+    pub fn no_such_overload() -> Self {
+        Self::error("no such overload")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(message) | Self::Unknown(message) | Self::Spent(message) => f.write_str(message),
+        }
+    }
+}
+
+// === impl Overload ===
+
+impl Overload {
+    /// A function, as `size("a")`. Without [`Overload::costing`] a call costs 1.
+    pub fn global(
+        function: &'static str,
+        id: &'static str,
+        params: impl Into<Vec<Type>>,
+        result: Type,
+        run: Run,
+    ) -> Self {
+        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1 }
+    }
+
+    /// A member function, as `"a".size()`: the first of its parameters is the target.
+    pub fn member(
+        function: &'static str,
+        id: &'static str,
+        params: impl Into<Vec<Type>>,
+        result: Type,
+        run: Run,
+    ) -> Self {
+        Self { member: true, ..Self::global(function, id, params, result, run) }
+    }
+
+    #[must_use]
+    pub fn costing(mut self, cost: Cost) -> Self {
+        self.cost = cost;
+        self
+    }
+}
+
+impl fmt::Debug for Overload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+impl PartialEq for Overload {
+    fn eq(&self, other: &Self) -> bool {
+        (self.function, self.id) == (other.function, other.id)
+    }
+}

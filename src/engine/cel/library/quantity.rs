@@ -1,0 +1,11 @@
+//! Kubernetes quantities.
+
+use crate::engine::cel::functions::Overload;
+
+/// `1.5Gi`.
+#[derive(Clone, Debug)]
+pub struct Quantity {}
+
+pub fn functions() -> Vec<Overload> {
+    Vec::new()
+}

@@ -1,0 +1,11 @@
+//! Times and durations.
+
+use crate::engine::cel::functions::Overload;
+
+/// A span of time, as Go's: nanoseconds in 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Duration {}
+
+pub fn functions() -> Vec<Overload> {
+    Vec::new()
+}

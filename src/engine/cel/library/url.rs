@@ -1,0 +1,11 @@
+//! URLs, as Go's `net/url` reads them.
+
+use crate::engine::cel::functions::Overload;
+
+/// A URL.
+#[derive(Clone, Debug)]
+pub struct Url {}
+
+pub fn functions() -> Vec<Overload> {
+    Vec::new()
+}

@@ -1,0 +1,1 @@
+//! Macros, expanded exactly as cel-go does: costs are counted on what they expand to.

@@ -1,0 +1,95 @@
+//! Static types, as the API server's type checker has them.
+
+use std::{fmt, sync::Arc};
+
+/// A static type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Type {
+    /// Anything; what it is is seen when it runs.
+    Dyn,
+    Null,
+    Bool,
+    Int,
+    Uint,
+    Double,
+    String,
+    Bytes,
+    Duration,
+    Timestamp,
+    List(Arc<Type>),
+    Map(Arc<Type>, Arc<Type>),
+    Optional(Arc<Type>),
+    /// The type of a type: `type(1)` is `type(int)`.
+    Type(Arc<Type>),
+    /// A value that only its functions know: `kubernetes.Quantity`, `net.IP`.
+    Opaque(Arc<str>),
+    /// A mapping whose fields are known when it is written: `request`, `variables`, `JSONPatch`.
+    Object(Arc<ObjectType>),
+    /// A type parameter in the declaration of a function, as `T` in `list(T)`.
+    Parameter(&'static str),
+    /// What an expression has that was refused already: nothing more is said of it.
+    Error,
+}
+
+/// Fields by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectType {
+    /// As in `kubernetes.NamespaceObject`.
+    pub name: Arc<str>,
+    pub fields: Vec<(Arc<str>, Type)>,
+}
+
+// === impl Type ===
+
+impl Type {
+    pub fn list(of: Self) -> Self {
+        Self::List(Arc::new(of))
+    }
+
+    pub fn map(key: Self, value: Self) -> Self {
+        Self::Map(Arc::new(key), Arc::new(value))
+    }
+
+    pub fn optional(of: Self) -> Self {
+        Self::Optional(Arc::new(of))
+    }
+
+    pub fn of_type(of: Self) -> Self {
+        Self::Type(Arc::new(of))
+    }
+
+    pub fn opaque(name: &str) -> Self {
+        Self::Opaque(name.into())
+    }
+
+    pub fn object(name: &str, fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        let fields = fields.into_iter().map(|(name, of)| (name.into(), of)).collect();
+        Self::Object(Arc::new(ObjectType { name: name.into(), fields }))
+    }
+}
+
+/// As the API server writes it: `list(map(string, dyn))`.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dyn => f.write_str("dyn"),
+            Self::Null => f.write_str("null"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int => f.write_str("int"),
+            Self::Uint => f.write_str("uint"),
+            Self::Double => f.write_str("double"),
+            Self::String => f.write_str("string"),
+            Self::Bytes => f.write_str("bytes"),
+            Self::Duration => f.write_str("google.protobuf.Duration"),
+            Self::Timestamp => f.write_str("google.protobuf.Timestamp"),
+            Self::List(of) => write!(f, "list({of})"),
+            Self::Map(key, value) => write!(f, "map({key}, {value})"),
+            Self::Optional(of) => write!(f, "optional_type({of})"),
+            Self::Type(of) => write!(f, "type({of})"),
+            Self::Opaque(name) => f.write_str(name),
+            Self::Object(of) => f.write_str(&of.name),
+            Self::Parameter(name) => f.write_str(name),
+            Self::Error => f.write_str("!error!"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What expressions compute with. JSON is read in place: a request's object becomes no second tree.
+
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+
+use crate::engine::cel::library::{
+    cidr::Cidr, ip::Ip, named_formats::NamedFormat, quantity::Quantity, semver::Semver, time::Duration, url::Url,
+};
+
+/// A value. Cloning it is cheap: whatever is large is borrowed or shared.
+#[derive(Clone, Debug)]
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Double(f64),
+    String(Text<'a>),
+    Bytes(Bytes<'a>),
+    Duration(Duration),
+    Timestamp(jiff::Timestamp),
+    List(List<'a>),
+    Map(Map<'a>),
+    Optional(Option<Rc<Value<'a>>>),
+    /// A type, as a value: by its run-time name (`int`, `list`, `net.IP`).
+    Type(Text<'a>),
+    Struct(Rc<Struct<'a>>),
+    Quantity(Rc<Quantity>),
+    Semver(Rc<Semver>),
+    Ip(Ip),
+    Cidr(Cidr),
+    Url(Rc<Url>),
+    Format(&'static NamedFormat),
+}
+
+#[derive(Clone, Debug)]
+pub enum Text<'a> {
+    Borrowed(&'a str),
+    Shared(Rc<str>),
+}
+
+#[derive(Clone, Debug)]
+pub enum Bytes<'a> {
+    Borrowed(&'a [u8]),
+    Shared(Rc<[u8]>),
+}
+
+#[derive(Clone, Debug)]
+pub enum List<'a> {
+    Json(&'a [serde_json::Value]),
+    Shared(Rc<[Value<'a>]>),
+    /// The numbers from 0 to below this, of which none is made until it is read.
+    Range(i64),
+}
+
+#[derive(Clone, Debug)]
+pub enum Map<'a> {
+    Json(&'a serde_json::Map<String, serde_json::Value>),
+    Shared(Rc<BTreeMap<Key<'a>, Value<'a>>>),
+}
+
+/// A key of a mapping. Numbers of one value are one key, whatever their type.
+#[derive(Clone, Debug)]
+pub enum Key<'a> {
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    String(Text<'a>),
+}
+
+/// A struct that an expression made, as `JSONPatch{…}`.
+#[derive(Clone, Debug)]
+pub struct Struct<'a> {
+    pub of: Arc<str>,
+    pub fields: BTreeMap<Arc<str>, Value<'a>>,
+}
+
+// === impl Value ===
+
+impl<'a> Value<'a> {
+    /// A number of JSON is an int where it fits, and else a double, as the API server reads it.
+    pub fn from_json(value: &'a serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(*value),
+            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(int), _) => Self::Int(int),
+                (None, Some(double)) => Self::Double(double),
+                (None, None) => Self::Null,
+            },
+            Json::String(text) => Self::String(Text::Borrowed(text)),
+            Json::Array(items) => Self::List(List::Json(items)),
+            Json::Object(entries) => Self::Map(Map::Json(entries)),
+        }
+    }
+
+    pub fn text(text: impl Into<Rc<str>>) -> Self {
+        Self::String(Text::Shared(text.into()))
+    }
+
+    pub fn list(items: impl IntoIterator<Item = Self>) -> Self {
+        Self::List(List::Shared(items.into_iter().collect()))
+    }
+
+    pub fn some(value: Self) -> Self {
+        Self::Optional(Some(Rc::new(value)))
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+}
+
+// === impl Text ===
+
+impl Text<'_> {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
