@@ -1,5 +1,10 @@
 //! What an expression is run on.
 
+pub mod collector;
+pub mod krakend;
+pub mod look_ups;
+mod place;
+
 use std::{
     cell::{OnceCell, RefCell},
     fmt,
