@@ -10,6 +10,9 @@ use crate::engine::{
 /// The kind of the policies themselves.
 pub const GUARD_POLICY: (&str, &str) = (PORTCULLIS, "GuardPolicy");
 
+/// The kind of what policies read as `params`: followed in our own namespace alone.
+pub const PARAMS: (&str, &str) = (CORE, "ConfigMap");
+
 /// The kinds that these policies look up. Namespaces always: policies select by their labels.
 pub fn by(policies: &PolicySet) -> BTreeSet<(&'static str, &'static str)> {
     let looked_up = policies.policies().iter().flat_map(|policy| policy.looks_up());

@@ -28,7 +28,7 @@ pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>, at_most: 
 pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>, at_most: usize) -> BTreeSet<LookUp> {
     let wanted = look_ups.iter().filter(|look_up| match look_up {
         LookUp::Object(key) if key.group.is_empty() => match key.kind.as_str() {
-            "Namespace" | "ConfigMap" => !view.has(key),
+            "Namespace" | "ConfigMap" => !view.knows(key),
             _ => false,
         },
         _ => false,

@@ -3,6 +3,7 @@
 use crate::engine::{
     cel::{Program, given::look_ups},
     finding::{Code, Level},
+    kinds::CORE,
     policy::{
         Policy, RuleSpec,
         spec::cel::{ParameterNotFound, Reason},
@@ -110,7 +111,8 @@ impl Policy {
     pub fn looks_up(&self) -> Vec<(&'static str, &'static str)> {
         let by_rule = self.rule().map_or(&[][..], |rule| rule.looks_up);
         let names = self.programs().flat_map(|program| &program.uses);
-        by_rule.iter().copied().chain(names.flat_map(|name| look_ups::kinds(name)).copied()).collect()
+        let params = self.params.iter().map(|_| (CORE, "ConfigMap"));
+        by_rule.iter().copied().chain(params).chain(names.flat_map(|name| look_ups::kinds(name)).copied()).collect()
     }
 
     /// Whether one of its expressions names this.
