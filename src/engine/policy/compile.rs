@@ -3,9 +3,12 @@
 pub mod cel;
 mod selected;
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::engine::{
+    cel::BadExpression,
     node::{Path, Segment},
     policy::{
         Body, Policy,
@@ -15,11 +18,12 @@ use crate::engine::{
 };
 
 /// A policy is wrong: what, and where in its file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPolicy {
     pub path: Path,
     pub message: String,
+    /// Where in the expression that stands at the path.
+    pub within: Option<Box<BadExpression>>,
 }
 
 /// Reads and compiles a GuardPolicy.
@@ -28,8 +32,8 @@ pub struct BadPolicy {
 /// The first thing that is wrong with it, with the path at which it stands and the values that would be right.
 pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
     let policy: GuardPolicy = serde_path_to_error::deserialize(document)
-        .map_err(|error| BadPolicy { path: path_of(error.path()), message: plain_words(&error.inner().to_string()) })?;
-    let bad = |path: &[&str], message: String| Err(BadPolicy { path: Path::of(path), message });
+        .map_err(|error| BadPolicy::new(path_of(error.path()), plain_words(&error.inner().to_string())))?;
+    let bad = |path: &[&str], message: String| Err(BadPolicy::new(Path::of(path), message));
     if policy.api_version != spec::API_VERSION {
         return bad(&["apiVersion"], format!("`{}` is not known; it is `{}`", policy.api_version, spec::API_VERSION));
     }
@@ -74,6 +78,31 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
     })
 }
 
+// === impl BadPolicy ===
+
+impl BadPolicy {
+    pub(super) fn new(path: Path, message: impl Into<String>) -> Self {
+        Self { path, message: message.into(), within: None }
+    }
+
+    fn in_expression(path: Path, bad: BadExpression) -> Self {
+        Self { message: bad.message.clone(), within: Some(Box::new(bad)), path }
+    }
+}
+
+/// The path, the message, and below it the expression with a caret: for who has no file to point into.
+impl fmt::Display for BadPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_root() {
+            write!(f, "{}: ", self.path)?;
+        }
+        match &self.within {
+            Some(bad) => bad.fmt(f),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
 /// The parameters of its rule, or nothing where it has validations or mutations; it has exactly one of the three.
 fn one_body(spec: &GuardPolicySpec) -> Result<Option<&spec::RuleSpec>, BadPolicy> {
     let given = [
@@ -88,12 +117,12 @@ fn one_body(spec: &GuardPolicySpec) -> Result<Option<&spec::RuleSpec>, BadPolicy
             let names: Vec<_> = rules::RULES.iter().map(|rule| format!("`{}`", rule.name)).collect();
             let names = names.join(", ");
             let message = format!("a policy needs a `rule` (one of {names}), or `validations` or `mutations` in CEL");
-            Err(BadPolicy { path: Path::of(&["spec"]), message })
+            Err(BadPolicy::new(Path::of(&["spec"]), message))
         }
-        [first, second, ..] => Err(BadPolicy {
-            path: Path::of(&["spec", second]),
-            message: format!("a policy has one body, and this one has `{first}` and `{second}`; write two policies"),
-        }),
+        [first, second, ..] => {
+            let message = format!("a policy has one body, and this one has `{first}` and `{second}`; write two policies");
+            Err(BadPolicy::new(Path::of(&["spec", second]), message))
+        }
     }
 }
 

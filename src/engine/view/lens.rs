@@ -74,6 +74,11 @@ impl<'v> Lens<'v> {
         &self.view.control_plane
     }
 
+    /// Notes that a verdict rests on this object being as it is, however it was come upon.
+    pub fn rests_on(&self, key: &ObjectKey) {
+        self.saw(LookUp::Object(key.clone()));
+    }
+
     /// The view itself, for a rule that compares it with another one; what it looks up there goes through a lens again.
     pub const fn view(&self) -> &'v View {
         self.view

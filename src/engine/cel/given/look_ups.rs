@@ -13,6 +13,7 @@ use crate::engine::{
         service::Service,
         telemetry::{TargetBy, Telemetry, TelemetryKind, labels_match},
     },
+    limits,
     resolve::{self, Backend, Grant},
     rules::looked_up,
     subject::ObjectKey,
@@ -196,6 +197,10 @@ impl<'a> Cluster<'a> {
         }
         for (key, _) in &found {
             self.tells(&key.namespace, Answer::Absent);
+        }
+        // Each of them is reason enough for what is said of them, and can be read again.
+        for (key, _) in found.iter().take(limits::CONFIRMED_RELATED) {
+            self.lens.rests_on(key);
         }
         Ok(found
             .into_iter()

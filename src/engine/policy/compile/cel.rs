@@ -39,7 +39,7 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
         let at = at.key("variables").index(index);
         if !is_identifier(&named.name) {
             let message = format!("`{}` is no name that an expression can write: letters, digits and `_`", named.name);
-            return Err(BadPolicy { path: at.key("name"), message });
+            return Err(BadPolicy::new(at.key("name"), message));
         }
         let scope = scope::validation(&types(&variables), params.is_some());
         variables.push(one(&at, named, &scope, &variables, None)?);
@@ -53,7 +53,7 @@ pub(super) fn body(policy: &str, spec: &GuardPolicySpec, expressions: &Expressio
     let (types, params) = (types(&expressions.variables), expressions.params.is_some());
     let mut names = BTreeSet::new();
     let mut code = |at: &Path, name: &str| -> Result<String, BadPolicy> {
-        let bad = |message: String| Err(BadPolicy { path: at.key("name"), message });
+        let bad = |message: String| Err(BadPolicy::new(at.key("name"), message));
         if !is_label(name) {
             return bad(format!("`{name}` is no name for a code: lower case letters, digits and `-`, as in `too-high`"));
         }
@@ -112,7 +112,7 @@ fn validation(at: &Path, spec: &ValidationSpec, code: String, scope: &Scope) -> 
 fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Result<Mutation, BadPolicy> {
     is_one_line(&at.key("message"), &spec.message)?;
     is_one_line(&at.key("help"), &spec.help)?;
-    let bad = |field: &str, message: &str| Err(BadPolicy { path: at.key(field), message: message.to_owned() });
+    let bad = |field: &str, message: &str| Err(BadPolicy::new(at.key(field), message.to_owned()));
     if spec.patch_type == PatchType::ApplyConfiguration || spec.apply_configuration.is_some() {
         let field = if spec.apply_configuration.is_some() { "applyConfiguration" } else { "patchType" };
         return bad(
@@ -129,7 +129,7 @@ fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Resu
     let is_patch = |of: &Type| matches!(of, Type::Object(of) if &*of.name == "JSONPatch");
     if !matches!(&patch.result, Type::List(of) if is_patch(of) || matches!(**of, Type::Parameter(_))) {
         let message = format!("it gives `{}`; a patch is a list of `JSONPatch`, as `[JSONPatch{{op: 'remove', path: '/spec/x'}}]`", patch.result);
-        return Err(BadPolicy { path: at_patch, message });
+        return Err(BadPolicy::new(at_patch, message));
     }
     Ok(Mutation {
         patch,
@@ -147,7 +147,7 @@ fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Resu
 fn params(at: &Path, param_ref: &ParamRef) -> Result<Params, BadPolicy> {
     if param_ref.name.is_empty() {
         let message = "`paramRef` names one ConfigMap in Portcullis' own namespace".to_owned();
-        return Err(BadPolicy { path: at.key("name"), message });
+        return Err(BadPolicy::new(at.key("name"), message));
     }
     Ok(Params { name: param_ref.name.clone(), not_found: param_ref.parameter_not_found_action })
 }
@@ -162,17 +162,17 @@ fn one(
 ) -> Result<(String, Program), BadPolicy> {
     if others.iter().any(|(name, _)| *name == named.name) {
         let message = format!("there are two of the name `{}`", named.name);
-        return Err(BadPolicy { path: at.key("name"), message });
+        return Err(BadPolicy::new(at.key("name"), message));
     }
     Ok((named.name.clone(), compiled(&at.key("expression"), &named.expression, scope, wanted)?))
 }
 
 fn compiled(at: &Path, source: &str, scope: &Scope, wanted: Option<&Type>) -> Result<Program, BadPolicy> {
-    let bad = |message: String| BadPolicy { path: at.clone(), message };
+    let bad = |message: String| BadPolicy::new(at.clone(), message);
     if source.trim().is_empty() {
         return Err(bad("there is no expression".to_owned()));
     }
-    let program = Program::compile(source, scope).map_err(|error| bad(error.to_string()))?;
+    let program = Program::compile(source, scope).map_err(|bad| BadPolicy::in_expression(at.clone(), bad))?;
     match wanted {
         Some(wanted) if !fits(&program.result, wanted) => Err(bad(misfit(&program.result, wanted))),
         _ => Ok(program),
@@ -198,7 +198,7 @@ fn types(variables: &[(String, Program)]) -> Vec<(String, Type)> {
 }
 
 fn is_one_line(at: &Path, text: &str) -> Result<(), BadPolicy> {
-    let bad = |message: &str| Err(BadPolicy { path: at.clone(), message: message.to_owned() });
+    let bad = |message: &str| Err(BadPolicy::new(at.clone(), message.to_owned()));
     if text.contains(['\n', '\r']) {
         return bad("it is one line: what is printed beside others has no line breaks");
     }

@@ -43,10 +43,8 @@ pub(super) fn rules(spec: &GuardPolicySpec, body: &Body) -> Result<(Vec<Resource
     let excludes =
         resource_rules(&constraints.key("excludeResourceRules"), &spec.match_constraints.exclude_resource_rules)?;
     if matches.is_empty() {
-        return Err(BadPolicy {
-            path: constraints.key("resourceRules"),
-            message: "a policy without `resourceRules` selects nothing".to_owned(),
-        });
+        let message = "a policy without `resourceRules` selects nothing";
+        return Err(BadPolicy::new(constraints.key("resourceRules"), message));
     }
     selects_what_it_may(&constraints.key("resourceRules"), &matches, body, spec.failure_policy)?;
     Ok((matches, excludes))
@@ -55,7 +53,7 @@ pub(super) fn rules(spec: &GuardPolicySpec, body: &Body) -> Result<(Vec<Resource
 fn resource_rules(path: &Path, specs: &[spec::ResourceRuleSpec]) -> Result<Vec<ResourceRule>, BadPolicy> {
     let one = |(index, rule): (usize, &spec::ResourceRuleSpec)| {
         let at = path.index(index);
-        let bad = |field: &str, message: &str| Err(BadPolicy { path: at.key(field), message: message.to_owned() });
+        let bad = |field: &str, message: &str| Err(BadPolicy::new(at.key(field), message.to_owned()));
         if rule.api_groups.iter().any(|group| group.contains('*')) {
             return bad(
                 "apiGroups",
@@ -108,12 +106,12 @@ fn selects_what_it_may(
             };
             let known: Vec<_> = known.iter().map(|operation| operation.name()).collect();
             let message = format!("{who} only {}", known.join(", "));
-            return Err(BadPolicy { path: path.index(index).key("operations"), message });
+            return Err(BadPolicy::new(path.index(index).key("operations"), message));
         }
         for (group, resource) in
             selected.groups.iter().flat_map(|group| selected.resources.iter().map(move |resource| (group, resource)))
         {
-            let bad = |message: String| Err(BadPolicy { path: path.index(index).key("resources"), message });
+            let bad = |message: String| Err(BadPolicy::new(path.index(index).key("resources"), message));
             let base = resource.split('/').next().unwrap_or_default();
             let crds = group == "apiextensions.k8s.io" && by_rule.is_none_or(|rule| rule.name != "inUse");
             let forbidden = FORBIDDEN
@@ -140,12 +138,10 @@ fn selects_what_it_may(
             }
             let telemetry = ["gateway.kgateway.dev", "agentgateway.dev"].contains(&group.as_str());
             if failure == FailurePolicy::Fail && !telemetry {
-                return Err(BadPolicy {
-                    path: Path::of(&["spec", "failurePolicy"]),
-                    message: format!(
-                        "only telemetry kinds may have `failurePolicy: Fail`: `{resource}` must stay writable while Portcullis is down"
-                    ),
-                });
+                let message = format!(
+                    "only telemetry kinds may have `failurePolicy: Fail`: `{resource}` must stay writable while Portcullis is down"
+                );
+                return Err(BadPolicy::new(Path::of(&["spec", "failurePolicy"]), message));
             }
         }
     }
