@@ -191,6 +191,16 @@ pub const CEL_NODES: usize = 20_000;
 /// this bounds the stack.
 pub const CEL_FOLDS: usize = 32;
 
+/// Levels of the tree that a CEL expression comes to: a loop has four. It is walked on a stack of 2 MiB.
+pub const CEL_LEVELS: usize = 400;
+
+/// Steps through types while one CEL expression is checked. A type can hold another twice, and that one another: a few hundred
+/// bytes would come to more than can be walked. An expression of a page takes some ten thousand.
+pub const CEL_TYPE_STEPS: usize = 2_000_000;
+
+/// Parts of one type in a CEL expression: `list(map(string, int))` has four, and lists may be nested as deep as anything.
+pub const CEL_TYPE_PARTS: usize = 1_000;
+
 /// Cost of one CEL expression: Kubernetes' `PerCallLimit` (apiserver pkg/apis/cel/config.go).
 pub const CEL_EXPRESSION: u64 = 1_000_000;
 
