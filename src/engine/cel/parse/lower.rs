@@ -86,30 +86,24 @@ impl<'s> Lower<'s> {
     }
 
     fn expand(&mut self, at: u32, found: Macro, call: CallExpr) -> Lowered {
-        if found.is_fold() {
-            self.folds += 1;
-            self.levels += macros::LEVELS;
-            if self.folds > limits::CEL_FOLDS {
-                let message = format!("`{}` is nested more than {} deep", call.func_name, limits::CEL_FOLDS);
-                return Err(self.refuse(at, message));
-            }
-        }
+        self.count(at, macros::NODES)?;
         let before = self.nodes;
-        // A target is outside of the loop, yet not of the depth.
         let (target, args) = self.deeper(at, |lower| {
+            lower.levels += macros::LEVELS;
             let target = call.target.map(|target| lower.expr(*target)).transpose()?;
-            let target_nodes = lower.nodes - before;
             if found.copies_target() {
-                lower.count(at, target_nodes)?;
+                lower.count(at, lower.nodes - before)?;
+            }
+            lower.folds += usize::from(found.is_fold());
+            if lower.folds > limits::CEL_FOLDS {
+                let message = format!("`{}` is nested more than {} deep", call.func_name, limits::CEL_FOLDS);
+                return Err(lower.refuse(at, message));
             }
             let args = call.args.into_iter().map(|arg| lower.expr(arg)).collect::<Lowered<Vec<_>>>()?;
+            lower.folds -= usize::from(found.is_fold());
+            lower.levels -= macros::LEVELS;
             Ok((target, args))
         })?;
-        if found.is_fold() {
-            self.folds -= 1;
-            self.levels -= macros::LEVELS;
-        }
-        self.count(at, macros::NODES)?;
         found.expand(at, target, args).map_err(|(at, message)| self.refuse(at, message))
     }
 
