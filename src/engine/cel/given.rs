@@ -10,7 +10,7 @@ use std::{
     fmt,
 };
 
-use crate::engine::cel::{Answer, Failure, Meter, Program, library::regex::Patterns};
+use crate::engine::cel::{Answer, Failure, Meter, Program, library::regex::Patterns, run};
 use look_ups::Cluster;
 
 /// The values of the names of its scope; `variables` are run by the first who asks, and once.
@@ -51,7 +51,7 @@ impl<'a> Given<'a> {
         if let Some(answer) = variable.answer.get() {
             return answer.clone();
         }
-        let answer = variable.program.run(self, meter);
+        let answer = run::run_variable(&variable.program.root, self, meter);
         variable.answer.get_or_init(|| answer).clone()
     }
 }

@@ -14,11 +14,34 @@ pub const UNUSED: &str = "#unused";
 /// As cel-go names it: puts entries into the map that a comprehension gathers.
 pub const MAP_INSERT: &str = "cel.@mapInsert";
 
+/// The list that is sorted by keys of its elements. No one can write this name.
+const SORTED: &str = "@__sortBy_input__";
+
+/// Every macro, for those who look for a name that is spelled alike.
+pub const NAMES: [&str; 13] = [
+    "all",
+    "exists",
+    "existsOne",
+    "exists_one",
+    "filter",
+    "has",
+    "map",
+    "optFlatMap",
+    "optMap",
+    "sortBy",
+    "transformList",
+    "transformMap",
+    "transformMapEntry",
+];
+
 /// The older name of [`RESULT`], which no variable may have either.
 const OLD_RESULT: &str = "__result__";
 
 /// No macro adds more nodes than this to those it was called with.
 pub const NODES: usize = 16;
+
+/// No macro puts more levels than this around what it was called with.
+pub const LEVELS: usize = 5;
 
 /// A macro, with how it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +61,7 @@ pub enum Macro {
     TransformMapEntry,
     OptMap,
     OptFlatMap,
+    SortBy,
 }
 
 /// Where a macro is called wrongly, and why.
@@ -60,8 +84,25 @@ pub fn find(function: &str, member: bool, args: usize) -> Option<Macro> {
         ("transformMapEntry", true, 3 | 4) => Macro::TransformMapEntry,
         ("optMap", true, 2) => Macro::OptMap,
         ("optFlatMap", true, 2) => Macro::OptFlatMap,
+        ("sortBy", true, 2) => Macro::SortBy,
         _ => return None,
     })
+}
+
+/// How a macro is written.
+pub fn usage(name: &str) -> &'static str {
+    match name {
+        "has" => "`has(a.b)`",
+        "map" => "`list.map(x, value)` or `list.map(x, condition, value)`",
+        "filter" => "`list.filter(x, condition)`",
+        "optMap" | "optFlatMap" => "`optional.optMap(x, value)`",
+        "sortBy" => "`list.sortBy(x, key)`",
+        "transformList" | "transformMap" => {
+            "`map.transformList(k, v, value)` or `map.transformList(k, v, condition, value)`"
+        }
+        "transformMapEntry" => "`map.transformMapEntry(k, v, {key: value})`",
+        _ => "`list.all(x, condition)` or `map.all(k, v, condition)`",
+    }
 }
 
 // === impl Macro ===
@@ -89,6 +130,10 @@ impl Macro {
         let item2 = match self {
             Self::Has => return has(made, first),
             Self::All | Self::Exists | Self::ExistsOne | Self::Map | Self::Filter => None,
+            Self::SortBy => {
+                let key = args.next().ok_or_else(|| missing(at))?;
+                return made.sorted(item, target, key);
+            }
             Self::OptMap | Self::OptFlatMap => {
                 let body = args.next().ok_or_else(|| missing(at))?;
                 return Ok(made.optional(self, item, target, body));
@@ -158,8 +203,8 @@ impl Maker {
         self.node(Kind::Call(Box::new(Call { function: function.into(), target: None, args, overloads: Vec::new() })))
     }
 
-    fn member(self, function: &str, target: Expr) -> Expr {
-        let call = Call { function: function.into(), target: Some(target), args: Vec::new(), overloads: Vec::new() };
+    fn member(self, function: &str, target: Expr, args: Vec<Expr>) -> Expr {
+        let call = Call { function: function.into(), target: Some(target), args, overloads: Vec::new() };
         self.node(Kind::Call(Box::new(call)))
     }
 
@@ -222,7 +267,7 @@ impl Maker {
                 let step = unless(filter, self.call(MAP_INSERT, vec![self.result(), kept]));
                 (self.node(Kind::Map(Vec::new())), always, step, self.result())
             }
-            Macro::Map | Macro::TransformList | Macro::Has | Macro::OptMap | Macro::OptFlatMap => {
+            Macro::Map | Macro::TransformList | Macro::Has | Macro::OptMap | Macro::OptFlatMap | Macro::SortBy => {
                 let step = unless(filter, self.appended(kept));
                 (self.node(Kind::List(Vec::new())), always, step, self.result())
             }
@@ -231,21 +276,36 @@ impl Maker {
         self.node(Kind::Fold(Box::new(fold)))
     }
 
-    /// `target.hasValue() ? optional.of(body with name = target.value()) : optional.none()`: the name is given to the value by
-    /// a loop over nothing.
-    fn optional(self, of: Macro, name: Arc<str>, target: Expr, body: Expr) -> Expr {
-        let named = self.node(Kind::Fold(Box::new(Fold {
+    /// `body` with a name for a value: a loop over nothing.
+    fn named(self, name: &Arc<str>, value: Expr, body: Expr) -> Expr {
+        self.node(Kind::Fold(Box::new(Fold {
             range: self.node(Kind::List(Vec::new())),
             item: UNUSED.into(),
             item2: None,
-            result_name: Arc::clone(&name),
-            init: self.member("value", target.clone()),
+            result_name: Arc::clone(name),
+            init: value,
             condition: self.literal(Literal::Bool(false)),
-            step: self.name(&name),
+            step: self.name(name),
             result: body,
-        })));
+        })))
+    }
+
+    /// The list, and the keys of its elements, to the function that sorts by them.
+    fn sorted(self, item: Arc<str>, list: Expr, key: Expr) -> Result<Expr, Bad> {
+        let can_be_a_list = !matches!(list.kind, Kind::Literal(_) | Kind::Map(_) | Kind::Struct { .. });
+        if !can_be_a_list {
+            return Err((list.at, "`sortBy` sorts a list".to_owned()));
+        }
+        let keys = self.fold(Macro::Map, self.name(SORTED), item, None, key, None);
+        let sorted = self.member("@sortByAssociatedKeys", self.name(SORTED), vec![keys]);
+        Ok(self.named(&SORTED.into(), list, sorted))
+    }
+
+    /// `target.hasValue() ? optional.of(body with name = target.value()) : optional.none()`.
+    fn optional(self, of: Macro, name: Arc<str>, target: Expr, body: Expr) -> Expr {
+        let named = self.named(&name, self.member("value", target.clone(), Vec::new()), body);
         let some = if of == Macro::OptMap { self.call("optional.of", vec![named]) } else { named };
         let none = self.call("optional.none", Vec::new());
-        self.call("_?_:_", vec![self.member("hasValue", target), some, none])
+        self.call("_?_:_", vec![self.member("hasValue", target, Vec::new()), some, none])
     }
 }

@@ -23,7 +23,8 @@ pub fn parse(source: &str) -> Result<Expr, BadExpression> {
 }
 
 fn on_large_stack(source: &str) -> Result<Expr, BadExpression> {
-    let depth = u16::try_from(limits::CEL_DEPTH).unwrap_or(u16::MAX);
+    // It counts one level less than cel-go does.
+    let depth = u16::try_from(limits::CEL_DEPTH - 1).unwrap_or(u16::MAX);
     // Without its macros: which there are, and what they expand to, is said by `macros`.
     let parser = cel_interpreter::Env::default().parser().enable_optional_syntax(true).max_recursion_depth(depth);
     match parser.parse_with_source_info(source) {

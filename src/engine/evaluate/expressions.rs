@@ -123,7 +123,7 @@ impl<'a> Expressions<'a> {
                 Err(Failure::Spent(why)) => {
                     findings.push(self.failed(said, &why));
                     // As in Kubernetes, nothing more is run of a policy that has spent its budget.
-                    if meter.is_exhausted() {
+                    if meter.left_to_policy() == 0 {
                         break;
                     }
                     continue;
@@ -212,7 +212,7 @@ impl<'a> Expressions<'a> {
         let Value::List(list) = run(patch, &given, meter)? else {
             return Err(Failure::error("it gives no list of `JSONPatch`"));
         };
-        (0..list.len()).filter_map(|index| list.get(index)).map(|operation| json_patch::operation(&operation)).collect()
+        list.iter().map(|operation| json_patch::operation(&operation)).collect()
     }
 
     fn seen<'b>(&self, object: &'b Json) -> Seen<'b>
@@ -249,7 +249,7 @@ impl<'a> Expressions<'a> {
         let mut path = Path::root();
         let subject = if self.subject.object().is_set() { self.subject.object() } else { self.subject.old() };
         let mut node = subject.value();
-        for step in (0..list.len()).filter_map(|index| list.get(index)) {
+        for step in list.iter() {
             let step = match step {
                 Value::String(key) => Segment::Key(key.as_str().to_owned()),
                 Value::Int(index) => Segment::Index(usize::try_from(index).unwrap_or_default()),
@@ -277,7 +277,6 @@ struct Mutated<'a> {
 }
 
 fn run<'a>(program: &'a Program, given: &Given<'a>, meter: &mut Meter) -> Answer<'a> {
-    meter.begin_expression();
     program.run(given, meter)
 }
 

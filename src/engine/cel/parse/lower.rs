@@ -27,13 +27,15 @@ pub(super) struct Lower<'s> {
     depth: usize,
     /// Comprehensions around this one.
     folds: usize,
+    /// Nodes around this one.
+    levels: usize,
 }
 
 // === impl Lower ===
 
 impl<'s> Lower<'s> {
     pub(super) const fn new(source: &'s str, places: &'s SourceInfo) -> Self {
-        Self { source, places, nodes: 0, depth: 0, folds: 0 }
+        Self { source, places, nodes: 0, depth: 0, folds: 0, levels: 0 }
     }
 
     pub(super) fn root(mut self, root: IdedExpr) -> Lowered {
@@ -43,7 +45,17 @@ impl<'s> Lower<'s> {
     fn expr(&mut self, parsed: IdedExpr) -> Lowered {
         let at = self.place(parsed.id);
         self.count(at, 1)?;
-        let kind = match parsed.expr {
+        self.levels += 1;
+        if self.levels > limits::CEL_LEVELS {
+            return Err(self.refuse(at, too_deep()));
+        }
+        let made = self.kind(at, parsed.expr);
+        self.levels -= 1;
+        made
+    }
+
+    fn kind(&mut self, at: u32, parsed: Parsed) -> Lowered {
+        let kind = match parsed {
             Parsed::Unspecified | Parsed::Comprehension(_) => return Err(self.refuse(at, "this is no expression")),
             Parsed::Ident(name) => Kind::Name(name.into()),
             Parsed::Literal(literal) => Kind::Literal(lower_literal(&literal)),
@@ -74,28 +86,24 @@ impl<'s> Lower<'s> {
     }
 
     fn expand(&mut self, at: u32, found: Macro, call: CallExpr) -> Lowered {
-        if found.is_fold() {
-            self.folds += 1;
-            if self.folds > limits::CEL_FOLDS {
-                let message = format!("`{}` is nested more than {} deep", call.func_name, limits::CEL_FOLDS);
-                return Err(self.refuse(at, message));
-            }
-        }
+        self.count(at, macros::NODES)?;
         let before = self.nodes;
-        // A target is outside of the loop, yet not of the depth.
         let (target, args) = self.deeper(at, |lower| {
+            lower.levels += macros::LEVELS;
             let target = call.target.map(|target| lower.expr(*target)).transpose()?;
-            let target_nodes = lower.nodes - before;
             if found.copies_target() {
-                lower.count(at, target_nodes)?;
+                lower.count(at, lower.nodes - before)?;
+            }
+            lower.folds += usize::from(found.is_fold());
+            if lower.folds > limits::CEL_FOLDS {
+                let message = format!("`{}` is nested more than {} deep", call.func_name, limits::CEL_FOLDS);
+                return Err(lower.refuse(at, message));
             }
             let args = call.args.into_iter().map(|arg| lower.expr(arg)).collect::<Lowered<Vec<_>>>()?;
+            lower.folds -= usize::from(found.is_fold());
+            lower.levels -= macros::LEVELS;
             Ok((target, args))
         })?;
-        if found.is_fold() {
-            self.folds -= 1;
-        }
-        self.count(at, macros::NODES)?;
         found.expand(at, target, args).map_err(|(at, message)| self.refuse(at, message))
     }
 
