@@ -2,6 +2,7 @@
 
 pub mod cidr;
 pub mod format;
+pub mod go;
 pub mod ip;
 pub mod json_patch;
 pub mod lists;
