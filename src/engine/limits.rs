@@ -198,3 +198,6 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
+
+/// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
+pub const CEL_QUANTITY_DIGITS: usize = 1_000;
