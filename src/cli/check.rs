@@ -272,7 +272,7 @@ fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
     let names = policies
         .policies()
         .iter()
-        .filter(|policy| policy.rule.seen_in != crate::engine::rules::SeenIn::Requests)
+        .filter(|policy| policy.seen_in() != crate::engine::rules::SeenIn::Requests)
         .map(|policy| policy.name.clone());
     names.filter(|name| !asked.contains(name)).collect()
 }

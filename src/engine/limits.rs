@@ -187,6 +187,10 @@ pub const CEL_DEPTH: usize = 250;
 /// Nodes of one CEL expression after its macros are expanded.
 pub const CEL_NODES: usize = 20_000;
 
+/// Comprehensions inside one another, in one CEL expression: the API server was seen to take 20. What they cost bounds them;
+/// this bounds the stack.
+pub const CEL_FOLDS: usize = 32;
+
 /// Cost of one CEL expression: Kubernetes' `PerCallLimit` (apiserver pkg/apis/cel/config.go).
 pub const CEL_EXPRESSION: u64 = 1_000_000;
 
@@ -198,3 +202,6 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
+
+/// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
+pub const CEL_MESSAGE: usize = 5 * 1024;

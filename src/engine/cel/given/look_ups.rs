@@ -53,6 +53,12 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// The kinds that a function looks up, by its name in expressions: `cluster.service`.
+pub fn kinds(name: &str) -> &'static [(&'static str, &'static str)] {
+    let name = name.strip_prefix("cluster.").unwrap_or_default();
+    FUNCTIONS.iter().find(|function| function.name == name).map_or(&[], |function| function.looks_up)
+}
+
 /// `cluster`, as one subject sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster<'a> {
