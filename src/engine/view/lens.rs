@@ -1,9 +1,6 @@
 //! Rules see the view through a lens, which notes every look-up: what a denial rests on is read again before it is said.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use serde_json::Value;
 
@@ -51,9 +48,6 @@ pub enum LookUp {
 #[derive(Debug)]
 pub struct Lens<'v> {
     view: &'v View,
-    /// The namespace of the subject, where somebody asks for it.
-    own: &'v str,
-    told_of_others: Cell<bool>,
     /// In the order in which they were made, some more than once.
     seen: RefCell<Vec<LookUp>>,
 }
@@ -63,28 +57,7 @@ pub type Row<'v, T> = (&'v ObjectKey, &'v T);
 
 impl<'v> Lens<'v> {
     pub fn new(view: &'v View) -> Self {
-        Self { view, own: "", told_of_others: Cell::new(false), seen: RefCell::default() }
-    }
-
-    /// For a subject in this namespace.
-    #[must_use]
-    pub fn about(self, own: &'v str) -> Self {
-        Self { own, ..self }
-    }
-
-    /// The namespace of the subject; empty where it has none.
-    pub const fn own_namespace(&self) -> &'v str {
-        self.own
-    }
-
-    /// Takes note that a policy was told of something in another namespace that has not opted in to be referred to.
-    pub fn tells_of_others(&self) {
-        self.told_of_others.set(true);
-    }
-
-    /// Whether what a policy says may hold names and ports that a webhook must keep to itself.
-    pub fn told_of_others(&self) -> bool {
-        self.told_of_others.get()
+        Self { view, seen: RefCell::default() }
     }
 
     /// What was looked up so far, in order.

@@ -1,16 +1,16 @@
 //! `cluster`: what policies may look up of other objects. Every look-up goes through the lens, so that it is recorded and
 //! confirmed before a denial; what cannot be known is said, never guessed.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use crate::engine::{
     cel::given::place::at,
     kinds::{
-        self, AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
-        gateway::{Controller, Gateway, Listener},
-        meta::Sharing,
-        reference_grant::{From, To},
-        service::{Service, ServicePort},
+        AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
+        gateway::{Controller, Gateway},
+        service::Service,
         telemetry::{TargetBy, Telemetry, TelemetryKind, labels_match},
     },
     resolve::{self, Backend, Grant},
@@ -60,16 +60,25 @@ pub fn kinds(name: &str) -> &'static [(&'static str, &'static str)] {
 }
 
 /// `cluster`, as one subject sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Cluster<'a> {
     lens: &'a Lens<'a>,
+    /// Of the subject.
+    namespace: &'a str,
+    told_of_others: Cell<bool>,
 }
 
 // === impl Cluster ===
 
 impl<'a> Cluster<'a> {
-    pub const fn new(lens: &'a Lens<'a>) -> Self {
-        Self { lens }
+    pub fn new(lens: &'a Lens<'a>, namespace: &'a str) -> Self {
+        Self { lens, namespace, told_of_others: Cell::new(false) }
+    }
+
+    /// Whether something was found in another namespace that has not opted in to be referred to from the subject's. What a
+    /// policy says with it may hold names and ports that a webhook must keep to itself.
+    pub fn told_of_others(&self) -> bool {
+        self.told_of_others.get()
     }
 
     pub fn service(&self, namespace: &str, name: &str) -> Seen {
@@ -106,10 +115,10 @@ impl<'a> Cluster<'a> {
         Ok(grants
             .into_iter()
             .map(|(key, grant)| {
-                let from = |from: &From| {
+                let from = |from: &crate::engine::kinds::reference_grant::From| {
                     json!({ "group": *from.group, "kind": *from.kind, "namespace": *from.namespace })
                 };
-                let to = |to: &To| {
+                let to = |to: &crate::engine::kinds::reference_grant::To| {
                     json!({ "group": *to.group, "kind": *to.kind, "name": to.name.as_deref().unwrap_or_default() })
                 };
                 json!({
@@ -128,7 +137,7 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// What is not known of any of them.
     pub fn references(&self, object: &Value) -> Result<Vec<Value>, String> {
-        let key = kinds::key_of(object, self.lens.own_namespace());
+        let key = crate::engine::kinds::key_of(object, self.namespace);
         let Some(kind) = TelemetryKind::of(&key.group, &key.kind) else { return Ok(Vec::new()) };
         let telemetry = Telemetry::read(kind, object);
         telemetry
@@ -248,7 +257,7 @@ impl<'a> Cluster<'a> {
             Answer::Found(Controller::Other) | Answer::Absent => "other",
             Answer::Unknown => "unknown",
         };
-        let listener = |listener: &Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
+        let listener = |listener: &crate::engine::kinds::gateway::Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
         json!({
             "namespace": *key.namespace,
             "name": *key.name,
@@ -259,18 +268,17 @@ impl<'a> Cluster<'a> {
         })
     }
 
-    /// Takes note of something found in a namespace, by what the object found says of itself: names and ports of another
-    /// namespace are not for everybody unless it opted in.
-    fn tells(&self, namespace: &str, sharing: Answer<&Sharing>) {
-        let own = self.lens.own_namespace();
-        if namespace != own && resolve::shared_with(own, namespace, sharing, self.lens) != Some(true) {
-            self.lens.tells_of_others();
+    /// Takes note of something found in a namespace, by what the object found says of itself.
+    fn tells(&self, namespace: &str, sharing: Answer<&crate::engine::kinds::meta::Sharing>) {
+        let others = namespace != self.namespace;
+        if others && resolve::shared_with(self.namespace, namespace, sharing, self.lens) != Some(true) {
+            self.told_of_others.set(true);
         }
     }
 }
 
 fn of_service(namespace: &str, name: &str, service: &Service) -> Value {
-    let port = |port: &ServicePort| {
+    let port = |port: &crate::engine::kinds::service::ServicePort| {
         json!({
             "name": *port.name,
             "port": port.port,

@@ -84,11 +84,11 @@ fn text<'m>(args: &'m [Value<'_>], at: usize) -> &'m str {
     args.get(at).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn cluster<'a>(call: &Call<'_, 'a>) -> Result<Cluster<'a>, Failure> {
-    call.lens.map(Cluster::new).ok_or_else(|| Failure::error("`cluster` cannot be asked here"))
+fn cluster<'a>(call: &Call<'_, 'a>) -> Result<&'a Cluster<'a>, Failure> {
+    call.cluster.ok_or_else(|| Failure::error("`cluster` cannot be asked here"))
 }
 
-fn look<'a>(call: &mut Call<'_, 'a>, ask: impl FnOnce(Cluster<'a>, &[Value<'a>]) -> Seen) -> Answer<'a> {
+fn look<'a>(call: &mut Call<'_, 'a>, ask: impl FnOnce(&Cluster<'a>, &[Value<'a>]) -> Seen) -> Answer<'a> {
     call.meter.afford(LOOK_UP)?;
     match ask(cluster(call)?, call.args) {
         Seen::Found(value) => Ok(Value::some(owned(value))),
@@ -99,7 +99,7 @@ fn look<'a>(call: &mut Call<'_, 'a>, ask: impl FnOnce(Cluster<'a>, &[Value<'a>])
 
 fn listed<'a>(
     call: &mut Call<'_, 'a>,
-    ask: impl FnOnce(Cluster<'a>, &[Value<'a>]) -> Result<Vec<serde_json::Value>, String>,
+    ask: impl FnOnce(&Cluster<'a>, &[Value<'a>]) -> Result<Vec<serde_json::Value>, String>,
 ) -> Answer<'a> {
     call.meter.afford(LOOK_UP)?;
     let found = ask(cluster(call)?, call.args).map_err(Failure::Unknown)?;

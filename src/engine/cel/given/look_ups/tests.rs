@@ -1,7 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::engine::view::{View, control_plane::ControlPlane};
+use crate::engine::{
+    kinds,
+    view::{View, control_plane::ControlPlane},
+};
 
 fn view(complete: bool, objects: &[Value]) -> View {
     let all = kinds::KINDS.iter().map(|kind| (kind.group, kind.kind));
@@ -40,27 +43,27 @@ fn world(complete: bool) -> View {
 #[test]
 fn one_object_is_found_absent_or_unknown() {
     let (known, unknown) = (world(true), world(false));
-    let (lens, open) = (Lens::new(&known).about("gw"), Lens::new(&unknown).about("gw"));
-    let (known, unknown) = (Cluster::new(&lens), Cluster::new(&open));
+    let (lens, open) = (Lens::new(&known), Lens::new(&unknown));
+    let (known, unknown) = (Cluster::new(&lens, "gw"), Cluster::new(&open, "gw"));
     let port = json!({"name": "otlp", "port": 4317, "protocol": "TCP", "appProtocol": "grpc"});
     let own = json!({"namespace": "gw", "name": "own", "ports": [port], "externalName": false});
     assert_eq!(known.service("gw", "own"), Seen::Found(own.clone()));
     assert_eq!(unknown.service("gw", "own"), Seen::Found(own));
-    assert!(!lens.told_of_others());
+    assert!(!known.told_of_others());
     assert_eq!(known.service("gw", "none"), Seen::Absent);
     assert_eq!(unknown.service("gw", "none"), Seen::Unknown("whether Service `gw/none` exists".to_owned()));
     assert_eq!(unknown.namespace("gw"), Seen::Unknown("what Namespace `gw` is like".to_owned()));
     let Seen::Found(gateway) = known.gateway("gw", "http") else { panic!() };
     assert_eq!((&gateway["class"], &gateway["controller"]), (&json!("kgateway"), &json!("kgateway")));
     assert_eq!(lens.seen().iter().filter(|seen| seen.kind() == (CORE, "Service")).count(), 2);
-    assert!(matches!(known.service("telemetry", "otel"), Seen::Found(_)) && lens.told_of_others());
+    assert!(matches!(known.service("telemetry", "otel"), Seen::Found(_)) && known.told_of_others());
 }
 
 #[test]
 fn references_are_resolved_as_the_control_plane_does() {
     let view = world(true);
-    let lens = Lens::new(&view).about("gw");
-    let cluster = Cluster::new(&lens);
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
     let verdicts = |backend: Value| -> Vec<(Value, Value)> {
         let found = cluster.references(&policy("gw", "a", "http", &backend)).unwrap();
         found.into_iter().map(|one| (one["verdict"].clone(), one["granted"].clone())).collect()
@@ -79,18 +82,18 @@ fn references_are_resolved_as_the_control_plane_does() {
             "at": ["spec", "tracing", "provider", "openTelemetry", "grpcService", "backendRef"]})]
     );
     assert_eq!(cluster.references(&json!({"kind": "ConfigMap", "apiVersion": "v1"})), Ok(Vec::new()));
-    assert!(!lens.told_of_others());
+    assert!(!cluster.told_of_others());
     let open = world(false);
-    let lens = Lens::new(&open).about("gw");
-    let unknown = Cluster::new(&lens).references(&policy("gw", "a", "http", &json!({"name": "x", "port": 1})));
+    let lens = Lens::new(&open);
+    let unknown = Cluster::new(&lens, "gw").references(&policy("gw", "a", "http", &json!({"name": "x", "port": 1})));
     assert_eq!(unknown, Err("whether Service `gw/x` takes what is sent there".to_owned()));
 }
 
 #[test]
 fn referrers_are_those_that_refer_and_those_that_attach() {
     let view = world(true);
-    let lens = Lens::new(&view).about("gw");
-    let cluster = Cluster::new(&lens);
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
     let found = cluster.referrers("Service", "telemetry", "otel").unwrap();
     assert_eq!(
         found,
@@ -101,8 +104,8 @@ fn referrers_are_those_that_refer_and_those_that_attach() {
     assert_eq!(cluster.referrers("Gateway", "gw", "other"), Ok(Vec::new()));
     assert_eq!(cluster.referrers("Service", "gw", "own"), Ok(Vec::new()));
     let open = world(false);
-    let lens = Lens::new(&open).about("gw");
-    let cluster = Cluster::new(&lens);
+    let lens = Lens::new(&open);
+    let cluster = Cluster::new(&lens, "gw");
     assert!(cluster.referrers("Service", "telemetry", "otel").is_err());
     assert!(cluster.grants("telemetry").is_err());
 }
