@@ -37,8 +37,8 @@ const LISTS: [&str; 9] = [
     "scrapeJobs",
 ];
 
-/// Every text that holds a configuration has one of these words in it; what has none is not parsed.
-pub const NEEDLES: [&str; 2] = ["exporters", "pipelines"];
+/// Every text that holds a configuration has one of these in it; what has none is not parsed.
+pub const NEEDLES: &[&str] = &["exporters", "pipelines"];
 
 /// A configuration as it stands in the subject.
 struct Carrier<'a> {
