@@ -236,7 +236,7 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source, tried: &mut
                 return *known;
             }
             let text = source.text.get(manifest.document.clone()).unwrap_or_default();
-            let changes = crate::cli::fix::within(&manifest.within, &edit.changes);
+            let changes = crate::cli::fix::within(manifest, &edit.changes);
             let fixable = yaml::edit::apply(text, &changes, Dialect::Kubernetes).is_ok_and(|edited| edited != text);
             tried.push((Arc::clone(edit), fixable));
             fixable

@@ -92,10 +92,13 @@ impl Selection {
         }
     }
 
-    /// Drops the policies whose rule can find nothing in an object that does not hold its needle.
+    /// Drops the policies that can find nothing in an object that holds none of their needles.
     #[must_use]
     pub fn that_may_find(mut self, contains: impl Fn(&str) -> bool) -> Self {
-        self.policies.retain(|policy| policy.needle().is_none_or(&contains));
+        self.policies.retain(|policy| {
+            let needles = policy.needles();
+            needles.is_empty() || needles.iter().any(|needle| contains(needle))
+        });
         self
     }
 }

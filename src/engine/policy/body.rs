@@ -1,7 +1,10 @@
 //! What a policy judges by: a rule that is built in, or expressions of its author.
 
 use crate::engine::{
-    cel::{Program, given::look_ups},
+    cel::{
+        Program,
+        given::{collector, krakend, look_ups},
+    },
     finding::{Code, Level},
     kinds::CORE,
     policy::{
@@ -97,9 +100,16 @@ impl Policy {
         }
     }
 
-    /// Bytes without which it finds nothing in an object.
-    pub fn needle(&self) -> Option<&'static str> {
-        self.rule().and_then(|rule| rule.needle)
+    /// Bytes of which an object holds some, or the policy finds nothing in it; none where that cannot be said.
+    pub fn needles(&self) -> &'static [&'static str] {
+        let of_condition = |program: &Program| match program.source.trim() {
+            "collector.found" => collector::NEEDLES,
+            "krakend.found" => krakend::NEEDLES,
+            _ => &[],
+        };
+        let by_condition = self.conditions.iter().map(|(_, program)| of_condition(program)).find(|some| !some.is_empty());
+        let by_rule = self.rule().and_then(|rule| rule.needle.as_ref()).map(std::slice::from_ref);
+        by_condition.or(by_rule).unwrap_or_default()
     }
 
     /// What it judges in files beside what it selects, as `(group, resource)`.

@@ -25,11 +25,20 @@ use crate::engine::{
 };
 
 /// The lists of `collector`, all of them empty where there is no configuration.
-const LISTS: [&str; 8] =
-    ["pipelines", "receivers", "processors", "exporters", "connectors", "extensions", "credentials", "scrapeJobs"];
+const LISTS: [&str; 9] = [
+    "pipelines",
+    "receivers",
+    "processors",
+    "exporters",
+    "connectors",
+    "extensions",
+    "endpoints",
+    "credentials",
+    "scrapeJobs",
+];
 
-/// Every text that holds a configuration has one of these words in it; what has none is not parsed.
-pub const NEEDLES: [&str; 2] = ["exporters", "pipelines"];
+/// Every text that holds a configuration has one of these in it; what has none is not parsed.
+pub const NEEDLES: &[&str] = &["exporters", "pipelines"];
 
 /// A configuration as it stands in the subject.
 struct Carrier<'a> {
@@ -121,7 +130,10 @@ impl Carrier<'_> {
                 let used = self.is_used(&config, list, id);
                 let mut component = self.component(id, definition, used);
                 if list == "exporters" {
-                    self.describe_exporter(&mut component, id, definition);
+                    self.add_strings(&mut component, definition);
+                    for endpoint in endpoints::of(id, definition.value, used, &|path| self.inner(definition, path)) {
+                        push("endpoints", endpoint);
+                    }
                 }
                 push(list, component);
                 for credential in credentials::of(list, id, definition.value, &|path| self.inner(definition, path)) {
@@ -149,12 +161,10 @@ impl Carrier<'_> {
         })
     }
 
-    /// What every policy about exporters would otherwise work out for itself.
-    fn describe_exporter(&self, component: &mut Value, id: &ComponentId, definition: &Definition<'_>) {
+    /// Every string in the definition.
+    fn add_strings(&self, component: &mut Value, definition: &Definition<'_>) {
         let place = |path: &Path| self.inner(definition, path);
         if let Value::Object(component) = component {
-            component.insert("grpc".to_owned(), endpoints::is_grpc(id).into());
-            component.insert("endpoints".to_owned(), endpoints::of(id, definition.value, &place).into());
             let mut strings = Vec::new();
             collect_strings(definition.value, &mut Path::root(), &place, &mut strings, limits::DEPTH);
             component.insert("strings".to_owned(), strings.into());

@@ -20,6 +20,15 @@ const HEALTH_PATH: &str = "/__health";
 /// Paths that are not traced unless the configuration has a list of its own, which replaces this one.
 const SKIP_PATHS: [&str; 4] = [HEALTH_PATH, "/__debug/", "/__echo/", "/__stats/"];
 
+/// Every object that holds a configuration has one of these in it: the key of its telemetry, or that in base64, which comes
+/// out in three ways.
+pub const NEEDLES: &[&str] = &[
+    KRAKEND_TELEMETRY,
+    "dGVsZW1ldHJ5L29wZW50ZWxlbWV0cn",
+    "RlbGVtZXRyeS9vcGVudGVsZW1ldHJ5",
+    "0ZWxlbWV0cnkvb3BlbnRlbGVtZXRye",
+];
+
 /// The value of `krakend` for this object.
 pub fn of(key: &ObjectKey, object: &Value) -> Value {
     let mut configurations = Vec::new();
@@ -130,6 +139,15 @@ mod tests {
         assert_eq!((&one["traceSampleRate"], &one["healthPath"]), (&json!(1.0), &json!("/__health")));
         assert_eq!(one["skipPaths"], json!(["/foo"]));
         assert_eq!(one["traceSampleRateAt"], json!(telemetry));
+    }
+
+    #[test]
+    fn the_needles_are_the_key_in_all_ways_in_which_it_can_be_encoded() {
+        for (needle, before) in NEEDLES.iter().skip(1).zip(0..) {
+            let shifted = "A".repeat([0, 2, 3][before]) + needle;
+            let bytes = base64::decode_leniently(&shifted).unwrap();
+            assert!(String::from_utf8_lossy(&bytes).contains("elemetry/opentelemetr"), "{needle}");
+        }
     }
 
     #[test]

@@ -35,16 +35,17 @@ struct Endpoint<'a> {
     path: &'a str,
 }
 
-pub(super) fn is_grpc(id: &ComponentId) -> bool {
+fn is_grpc(id: &ComponentId) -> bool {
     OVER_GRPC.contains(&id.kind.as_str())
 }
 
 /// The endpoints that an exporter sends to.
-pub(super) fn of(id: &ComponentId, config: &Value, place: &dyn Fn(&Path) -> Value) -> Vec<Value> {
+pub(super) fn of(id: &ComponentId, config: &Value, used: bool, place: &dyn Fn(&Path) -> Value) -> Vec<Value> {
     let kind = id.kind.as_str();
     let known = is_grpc(id) || OVER_HTTP.contains(&kind);
     let Some(entries) = config.as_object().filter(|_| !LISTENING.contains(&kind)) else { return Vec::new() };
     let insecure = config.pointer("/tls/insecure").and_then(Value::as_bool) == Some(true);
+    let none = json!({});
     let mut found = Vec::new();
     for (key, value) in entries.iter().filter(|(key, _)| *key == "endpoint" || key.ends_with("_endpoint")) {
         let Some(text) = value.as_str().filter(|text| known || text.contains("://")) else { continue };
@@ -52,6 +53,12 @@ pub(super) fn of(id: &ComponentId, config: &Value, place: &dyn Fn(&Path) -> Valu
         // `https://` makes a gRPC exporter encrypt, `http://` does not make it stop (configgrpc).
         let plaintext = if is_grpc(id) { insecure && endpoint.scheme != "https" } else { endpoint.scheme == "http" };
         found.push(json!({
+            "exporter": id.to_string(),
+            "type": kind,
+            "grpc": is_grpc(id),
+            "used": used,
+            "tls": config.get("tls").filter(|tls| tls.is_object()).unwrap_or(&none),
+            "tlsSet": config.get("tls").is_some_and(Value::is_object),
             "text": text,
             "scheme": endpoint.scheme,
             "host": endpoint.host,
