@@ -73,6 +73,8 @@ pub enum Key<'a> {
     Int(i64),
     Uint(u64),
     String(Text<'a>),
+    /// What Kubernetes takes for a key too, and is none in JSON: a fraction, null, a list.
+    Other(Rc<Value<'a>>),
 }
 
 /// A struct that an expression made, as `JSONPatch{…}`.
