@@ -3,7 +3,7 @@
 use crate::engine::cel::functions::Overload;
 
 /// An address, of either family.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ip {}
 
 pub fn functions() -> Vec<Overload> {

@@ -3,7 +3,7 @@
 use crate::engine::cel::functions::Overload;
 
 /// `1.2.3-beta`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Semver {}
 
 pub fn functions() -> Vec<Overload> {

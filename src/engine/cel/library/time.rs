@@ -3,7 +3,7 @@
 use crate::engine::cel::functions::Overload;
 
 /// A span of time, as Go's: nanoseconds in 64 bits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration {}
 
 pub fn functions() -> Vec<Overload> {
