@@ -227,3 +227,6 @@ pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
 /// Levels of evaluation that run inside each other, variables that ask for variables included: what the stack of a thread holds
 /// (2 MiB, without optimisations), and several times what one expression of [`CEL_DEPTH`] takes.
 pub const CEL_STACK: usize = 1_000;
+
+/// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
+pub const CEL_QUANTITY_DIGITS: usize = 1_000;

@@ -1,10 +1,8 @@
 //! The clauses of a format: `%s`, `%.3f`.
 
-use crate::engine::cel::{Type, library::format::Written};
-
 /// How an argument is to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clause {
+pub(super) enum Clause {
     /// `%s`
     String,
     /// `%d`
@@ -102,15 +100,6 @@ fn precision(text: &str) -> Result<(i64, &str), String> {
 // === impl Clause ===
 
 impl Clause {
-    /// What cannot be shown so: the argument, or a part of it.
-    pub(super) fn refused(self, arg: &Written) -> Option<&Written> {
-        if !self.takes(&arg.of) {
-            return Some(arg);
-        }
-        let parts = if self == Self::String { arg.parts.as_slice() } else { &[] };
-        parts.iter().find_map(|part| self.refused(part))
-    }
-
     /// In cel-go's words: what is no argument of it.
     pub(super) fn refusal(self, type_name: &str) -> String {
         let only = match self {
@@ -126,19 +115,5 @@ impl Clause {
             Self::Octal => "octal clause can only be used on integers",
         };
         format!("error during formatting: {only}, was given {type_name}")
-    }
-
-    fn takes(self, of: &Type) -> bool {
-        match (self, of) {
-            (_, Type::Dyn | Type::Error | Type::Parameter(_))
-            | (Self::Decimal | Self::Binary | Self::Hex { .. } | Self::Octal, Type::Int | Type::Uint)
-            | (Self::Binary, Type::Bool)
-            | (Self::Hex { .. }, Type::Bytes)
-            // For what the numbers are not: "NaN", "Infinity".
-            | (Self::Fixed(_) | Self::Scientific(_) | Self::Hex { .. }, Type::String)
-            | (Self::Fixed(_) | Self::Scientific(_), Type::Double) => true,
-            (Self::String, of) => !matches!(of, Type::Optional(_) | Type::Opaque(_) | Type::Object(_)),
-            _ => false,
-        }
     }
 }

@@ -1,17 +1,10 @@
 //! Values as a format shows them.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use crate::engine::cel::{
     Failure, Meter, Value,
-    library::format::clause::Clause,
+    library::{format::clause::Clause, go},
     value::{Bytes, Key, List, Map},
 };
-
-/// What Go prints as it is: letters, marks, numbers, punctuation and symbols (`strconv.IsPrint`).
-static PRINTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\pL\pM\pN\pP\pS]$").ok());
 
 /// Go's printer refuses a precision of more than a million, which it sees one digit late.
 const PRECISIONS: i64 = 10_000_009;
@@ -142,7 +135,7 @@ fn map(&mut self, map: &Map<'_>) -> Result<(), Failure> {
 fn quoted(&mut self, string: &str) -> Result<(), Failure> {
     // What is escaped takes more, and is paid with the rest.
     self.meter.allocate(string.len())?;
-    let quoted = quote(string);
+    let quoted = go::quote(string);
     self.text(&quoted)
 }
 }
@@ -154,38 +147,9 @@ fn utf8<'b>(bytes: &'b Bytes<'_>) -> Result<&'b str, Failure> {
 
 fn shown_key(key: &Key<'_>) -> String {
     match key {
-        Key::String(string) => quote(string.as_str()),
+        Key::String(string) => go::quote(string.as_str()),
         other => other.to_string(),
     }
-}
-
-/// As Go's `%q`.
-fn quote(string: &str) -> String {
-    let mut text = String::with_capacity(string.len() + 2);
-    text.push('"');
-    for character in string.chars() {
-        match character {
-            '\x07' => text.push_str("\\a"),
-            '\x08' => text.push_str("\\b"),
-            '\x0C' => text.push_str("\\f"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\x0B' => text.push_str("\\v"),
-            '\\' | '"' => text.extend(['\\', character]),
-            ' '..='~' => text.push(character),
-            '\0'..='\x7F' => text.push_str(&format!("\\x{:02x}", u32::from(character))),
-            other if is_printed(other) => text.push(other),
-            '\u{80}'..='\u{FFFF}' => text.push_str(&format!("\\u{:04x}", u32::from(character))),
-            other => text.push_str(&format!("\\U{:08x}", u32::from(other))),
-        }
-    }
-    text.push('"');
-    text
-}
-
-fn is_printed(character: char) -> bool {
-    PRINTED.as_ref().is_some_and(|printed| printed.is_match(character.encode_utf8(&mut [0; 4])))
 }
 
 /// A double, or the name of one that is no number.
