@@ -10,7 +10,13 @@ mod show;
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use crate::engine::cel::library::{
-    cidr::Cidr, ip::Ip, named_formats::NamedFormat, quantity::Quantity, semver::Semver, time::Duration, url::Url,
+    cidr::Cidr,
+    ip::Ip,
+    named_formats::NamedFormat,
+    quantity::Quantity,
+    semver::Semver,
+    time::{Duration, Timestamp},
+    url::Url,
 };
 
 /// A value. Cloning it is cheap: whatever is large is borrowed or shared.
@@ -24,7 +30,7 @@ pub enum Value<'a> {
     String(Text<'a>),
     Bytes(Bytes<'a>),
     Duration(Duration),
-    Timestamp(jiff::Timestamp),
+    Timestamp(Timestamp),
     List(List<'a>),
     Map(Map<'a>),
     Optional(Option<Rc<Value<'a>>>),
