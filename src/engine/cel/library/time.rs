@@ -21,6 +21,11 @@ pub fn functions() -> Vec<Overload> {
     [conversions(), arithmetic(), comparisons(), timestamp_parts(), duration_parts()].into_iter().flatten().collect()
 }
 
+/// `2024-02-29`, of the years 0 to 9999.
+pub fn is_date(text: &str) -> bool {
+    timestamp::is_date(text)
+}
+
 fn conversions() -> Vec<Overload> {
     vec![
         Overload::global("duration", "duration_to_duration", [Type::Duration], Type::Duration, to_duration),
