@@ -50,6 +50,8 @@ pub struct Overload {
     pub result: Type,
     pub run: Run,
     pub cost: Cost,
+    /// Where static types leave several overloads, Kubernetes counts what the function costs, and not the overload: 1 for most.
+    pub cost_of_any: Cost,
 }
 
 // === impl Failure ===
@@ -83,7 +85,7 @@ impl Overload {
         result: Type,
         run: Run,
     ) -> Self {
-        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1 }
+        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1, cost_of_any: |_, _| 1 }
     }
 
     /// A member function, as `"a".size()`: the first of its parameters is the target.
@@ -97,8 +99,17 @@ impl Overload {
         Self { member: true, ..Self::global(function, id, params, result, run) }
     }
 
+    /// What a call costs, by the name of the function: what Kubernetes' `CallCost` has a case for.
     #[must_use]
     pub fn costing(mut self, cost: Cost) -> Self {
+        self.cost = cost;
+        self.cost_of_any = cost;
+        self
+    }
+
+    /// What a call costs, by the id of the overload: 1 where static types leave several. So it is for cel-go's own functions.
+    #[must_use]
+    pub fn costing_if_known(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self
     }

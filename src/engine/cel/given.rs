@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::engine::{
-    cel::{Answer, Failure, Meter, Program, library::regex::Patterns},
+    cel::{Answer, Failure, Meter, Program, library::regex::Patterns, run},
     view::Lens,
 };
 
@@ -48,7 +48,7 @@ impl<'a> Given<'a> {
         if let Some(answer) = variable.answer.get() {
             return answer.clone();
         }
-        let answer = variable.program.run(self, meter);
+        let answer = run::run_variable(&variable.program.root, self, meter);
         variable.answer.get_or_init(|| answer).clone()
     }
 }

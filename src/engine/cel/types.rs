@@ -27,6 +27,8 @@ pub enum Type {
     Object(Arc<ObjectType>),
     /// A type parameter in the declaration of a function, as `T` in `list(T)`.
     Parameter(&'static str),
+    /// What a type parameter stands for in one call, while types are checked: no other sees it.
+    Variable(u32),
     /// What an expression has that was refused already: nothing more is said of it.
     Error,
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Type {
             Self::Opaque(name) => f.write_str(name),
             Self::Object(of) => f.write_str(&of.name),
             Self::Parameter(name) => f.write_str(name),
+            Self::Variable(_) => f.write_str("dyn"),
             Self::Error => f.write_str("!error!"),
         }
     }

@@ -5,7 +5,7 @@ mod texts;
 
 use crate::engine::cel::{
     functions::{Answer, Call, Failure, Overload, Run},
-    library::traversal,
+    run::cost,
     types::Type,
     value::Value,
 };
@@ -62,7 +62,7 @@ pub fn functions() -> Vec<Overload> {
         Overload::global("format.named", "format-named", [Type::String], Type::optional(type_of()), named),
         Overload::member("validate", "format-validate", [type_of(), Type::String], messages, validate).costing(
             |args, _| match args {
-                [Value::Format(format), text] => traversal::matching(traversal::size(text), format.pattern),
+                [Value::Format(format), text] => cost::search(cost::size(text), format.pattern),
                 _ => 1,
             },
         ),

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::cel::{
     functions::{Answer, Call, Failure, Overload, Run},
-    library::{traversal, url::parse::Parts},
+    library::url::parse::Parts,
+    run::cost,
     types::Type,
     value::{Key, Map, Text, Value},
 };
@@ -43,7 +44,8 @@ pub fn functions() -> Vec<Overload> {
     let texts = texts.map(|(function, id, run)| Overload::member(function, id, [type_of()], Type::String, run));
     let query = Type::map(Type::String, Type::list(Type::String));
     let mut functions = vec![
-        Overload::global("url", "string_to_url", [Type::String], type_of(), to_url).costing(traversal::of_first),
+        Overload::global("url", "string_to_url", [Type::String], type_of(), to_url)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("isURL", "is_url_string", [Type::String], Type::Bool, is_url),
         Overload::member("getQuery", "url_get_query", [type_of()], query, get_query),
     ];
@@ -134,12 +136,18 @@ fn type_of() -> Type {
 }
 
 fn to_url<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
+    let text = text(call)?;
+    // Its parts, and its query when it is asked for.
+    call.meter.allocate(text.len().saturating_mul(4))?;
+    call.meter.allocate_items(text.bytes().filter(|byte| *byte == b'&').take(QUERY_PARAMETERS).count())?;
     let wrong = |why| Failure::error(format!("URL parse error during conversion from string: {why}"));
-    Url::parse(text(call)?).map(|url| Value::Url(url.into())).map_err(wrong)
+    Url::parse(text).map(|url| Value::Url(url.into())).map_err(wrong)
 }
 
 fn is_url<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
-    Ok(Value::Bool(check(text(call)?).is_ok()))
+    let text = text(call)?;
+    call.meter.work(text.len() / 16)?;
+    Ok(Value::Bool(check(text).is_ok()))
 }
 
 fn get_query<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
