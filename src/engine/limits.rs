@@ -213,6 +213,13 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
 
+/// States of one regular expression of CEL, about, and bytes of its text: a label takes 4,000, a class of Unicode 300. Making so many
+/// takes some milliseconds.
+pub const CEL_PATTERN: usize = 20_000;
+
+/// Levels of groups and repetitions in one regular expression of CEL. Go takes 1,000, on a stack that grows.
+pub const CEL_PATTERN_DEPTH: usize = 100;
+
 /// Bytes that all CEL of one request may make, whether they are kept or not: twice what the largest object takes several times
 /// over, and little enough that a few requests at a time fit into the memory of a small pod.
 pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
