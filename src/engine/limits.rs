@@ -230,3 +230,6 @@ pub const CEL_STACK: usize = 1_000;
 
 /// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
 pub const CEL_QUANTITY_DIGITS: usize = 1_000;
+
+/// Bytes of a semantic version in CEL, each comparison of which costs one unit.
+pub const CEL_VERSION_BYTES: usize = 4 * 1024;
