@@ -17,6 +17,7 @@ pub mod meter;
 pub mod parse;
 pub mod program;
 pub mod run;
+pub mod scope;
 pub mod types;
 pub mod value;
 

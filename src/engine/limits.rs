@@ -212,3 +212,17 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
+
+/// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
+pub const CEL_MESSAGE: usize = 5 * 1024;
+
+/// Bytes that all CEL of one request may make, whether they are kept or not: twice what the largest object takes several times
+/// over, and little enough that a few requests at a time fit into the memory of a small pod.
+pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
+
+/// Levels of evaluation that run inside each other, variables that ask for variables included: what the stack of a thread holds
+/// (2 MiB, without optimisations), and several times what one expression of [`CEL_DEPTH`] takes.
+pub const CEL_STACK: usize = 1_000;
+
+/// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
+pub const CEL_QUANTITY_DIGITS: usize = 1_000;

@@ -2,6 +2,7 @@
 
 pub mod cidr;
 pub mod format;
+pub mod go;
 pub mod ip;
 pub mod json_patch;
 pub mod lists;
@@ -14,6 +15,7 @@ pub mod sets;
 pub mod standard;
 pub mod strings;
 pub mod time;
+mod traversal;
 pub mod url;
 
 use std::{collections::BTreeMap, sync::LazyLock};

@@ -3,7 +3,7 @@
 use crate::engine::cel::functions::Overload;
 
 /// One of the formats.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NamedFormat {}
 
 pub fn functions() -> Vec<Overload> {

@@ -3,7 +3,7 @@
 use crate::engine::cel::functions::Overload;
 
 /// A URL.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Url {}
 
 pub fn functions() -> Vec<Overload> {

@@ -1,0 +1,100 @@
+//! What the expressions of a policy may name: the API server's variables for admission policies, and ours beside them.
+//!
+//! Fields and types are those that the API server declares (`k8s.io/apiserver/pkg/admission/plugin/cel/compile.go`), so that
+//! what it refuses when a policy is written is refused here too. Functions, `cluster.service` among them, need no scope.
+
+use std::sync::Arc;
+
+use crate::engine::cel::{
+    program::Scope,
+    types::{ObjectType, Type},
+};
+
+const AUTHORIZER: &str = "whether a user may do something is asked of the API server, and a webhook is judged without a question to \
+                          anybody: decide by `request.userInfo`, or say it in a ValidatingAdmissionPolicy";
+
+const APPLY_CONFIGURATION: &str =
+    "`ApplyConfiguration` is not taken: mutations are written as a list of `JSONPatch{…}`";
+
+/// What match conditions see: all but `variables`. `params` is declared only where the policy says which these are.
+pub fn conditions(params: bool) -> Scope {
+    let mut names = vec![
+        ("object", Type::Dyn),
+        ("oldObject", Type::Dyn),
+        ("request", request()),
+        ("namespaceObject", namespace()),
+        ("collector", Type::Dyn),
+        ("krakend", Type::Dyn),
+    ];
+    if params {
+        names.push(("params", Type::Dyn));
+    }
+    Scope { names, refused: vec![("authorizer", AUTHORIZER)], structs: Vec::new() }
+}
+
+/// What validations, their messages and paths see, and a variable: the variables before it, each with its type.
+pub fn validation(variables: &[(String, Type)], params: bool) -> Scope {
+    let mut scope = conditions(params);
+    scope.names.push(("variables", variables_of(variables)));
+    scope
+}
+
+/// What mutations see: `JSONPatch{…}` can be made.
+pub fn mutation(variables: &[(String, Type)], params: bool) -> Scope {
+    let mut scope = validation(variables, params);
+    let text = || Type::String;
+    let patch = Type::object("JSONPatch", [("op", text()), ("path", text()), ("from", text()), ("value", Type::Dyn)]);
+    scope.structs.push(patch);
+    scope.refused.push(("Object", APPLY_CONFIGURATION));
+    scope
+}
+
+/// `variables`: a field for each.
+fn variables_of(variables: &[(String, Type)]) -> Type {
+    let fields = variables.iter().map(|(name, of)| (Arc::from(name.as_str()), of.clone())).collect();
+    Type::Object(Arc::new(ObjectType { name: "kubernetes.variables".into(), fields }))
+}
+
+/// `request`, without `uid`, `object` and `oldObject`, which the API server leaves out as well.
+fn request() -> Type {
+    let text = || Type::String;
+    let kind = Type::object("kubernetes.GroupVersionKind", [("group", text()), ("version", text()), ("kind", text())]);
+    let resource =
+        Type::object("kubernetes.GroupVersionResource", [("group", text()), ("version", text()), ("resource", text())]);
+    let user = Type::object(
+        "kubernetes.UserInfo",
+        [
+            ("username", text()),
+            ("uid", text()),
+            ("groups", Type::list(text())),
+            ("extra", Type::map(text(), Type::list(text()))),
+        ],
+    );
+    Type::object(
+        "kubernetes.AdmissionRequest",
+        [
+            ("kind", kind.clone()),
+            ("resource", resource.clone()),
+            ("subResource", text()),
+            ("requestKind", kind),
+            ("requestResource", resource),
+            ("requestSubResource", text()),
+            ("name", text()),
+            ("namespace", text()),
+            ("operation", text()),
+            ("userInfo", user),
+            ("dryRun", Type::Bool),
+            ("options", Type::Dyn),
+        ],
+    )
+}
+
+/// `namespaceObject`: what is held of a Namespace. The API server has more of it, which nothing that is judged here needs.
+fn namespace() -> Type {
+    let texts = || Type::map(Type::String, Type::String);
+    let metadata = Type::object(
+        "kubernetes.NamespaceMetadata",
+        [("name", Type::String), ("labels", texts()), ("annotations", texts())],
+    );
+    Type::object("kubernetes.Namespace", [("metadata", metadata)])
+}
