@@ -14,6 +14,9 @@
 
 mod basics;
 mod caller;
+mod cel;
+#[path = "../cel_agreement/ours.rs"]
+mod cel_ours;
 mod certificates;
 mod cluster;
 mod control_plane;
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         grants::CASES,
         keeping::CASES,
         leaders::CASES,
+        cel::CASES,
         certificates::CASES,
         policies::CASES,
         registering::CASES,
