@@ -166,6 +166,8 @@ impl<'a> Value<'a> {
             Self::Bytes(bytes) => bytes.as_slice().is_empty(),
             Self::List(list) => list.len() == 0,
             Self::Map(map) => map.len() == 0,
+            Self::Duration(duration) => duration.is_zero(),
+            Self::Timestamp(timestamp) => timestamp.is_zero(),
             _ => false,
         }
     }
