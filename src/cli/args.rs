@@ -132,6 +132,9 @@ pub struct FixArgs {
 pub struct ExplainArgs {
     /// A code such as `backend-refs/no-such-port`; without one, all of them are listed.
     pub code: Option<String>,
+    /// Files or folders of GuardPolicies whose codes are explained, in place of the default set.
+    #[arg(long, value_name = "PATH")]
+    pub policies: Vec<PathBuf>,
     /// Print the page of all codes as Markdown.
     #[arg(long, hide = true)]
     pub markdown: bool,

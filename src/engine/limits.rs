@@ -213,6 +213,9 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
 
+/// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
+pub const CEL_MESSAGE: usize = 5 * 1024;
+
 /// States of one regular expression of CEL, about, and bytes of its text: a label takes 4,000, a class of Unicode 300. Making so many
 /// takes some milliseconds.
 pub const CEL_PATTERN: usize = 20_000;

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{
-    cel::{library::regex::Patterns, meter::Meter, types::Type, value::Value},
-    view::Lens,
-};
+use crate::engine::cel::{given::look_ups::Cluster, library::regex::Patterns, meter::Meter, types::Type, value::Value};
 
 /// What a run gives.
 pub type Answer<'a> = Result<Value<'a>, Failure>;
@@ -30,7 +27,7 @@ pub struct Call<'m, 'a> {
     pub meter: &'m mut Meter,
     pub patterns: &'m mut Patterns,
     /// None where an expression sees no cluster.
-    pub lens: Option<&'a Lens<'a>>,
+    pub cluster: Option<&'a Cluster<'a>>,
 }
 
 pub type Run = for<'a> fn(&mut Call<'_, 'a>) -> Answer<'a>;

@@ -12,11 +12,20 @@ macro_rules! shipped {
 /// File names and texts.
 pub static SHIPPED: &[(&str, &str)] = shipped![
     "backend-refs.yaml",
+    "collector-credentials.yaml",
+    "collector-encryption.yaml",
+    "collector-endpoints.yaml",
+    "collector-exposure.yaml",
     "debug-exporters.yaml",
+    "gateway-telemetry.yaml",
     "in-use.yaml",
+    "krakend-sampling.yaml",
+    "krakend-telemetry.yaml",
     "listener-policies.yaml",
     "reference-grants.yaml",
     "scrape-annotations.yaml",
+    "scrape-jobs.yaml",
+    "trace-sampling.yaml",
     "unknown-fields.yaml",
 ];
 

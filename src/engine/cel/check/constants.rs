@@ -75,7 +75,7 @@ fn check_pattern(call: &Call, pattern: &Expr) -> Checked<()> {
     let args = [Value::text(""), value];
     let mut patterns = given.patterns.borrow_mut();
     let mut meter = Meter::new();
-    let mut matched = functions::Call { args: &args, meter: &mut meter, patterns: &mut patterns, lens: None };
+    let mut matched = functions::Call { args: &args, meter: &mut meter, patterns: &mut patterns, cluster: None };
     match (overload.run)(&mut matched) {
         Ok(_) => Ok(()),
         Err(why) => Err(Bad::new(pattern.at, format!("{}: {why}", words::shown(&call.function)))),

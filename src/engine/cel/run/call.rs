@@ -106,7 +106,7 @@ impl<'a> Runner<'_, 'a> {
             args,
             meter: self.meter,
             patterns: &mut self.given.patterns.borrow_mut(),
-            lens: self.given.lens,
+            cluster: self.given.cluster,
         });
         let cost = if call.overloads.len() == 1 { overload.cost } else { overload.cost_of_any };
         let cost = cost(args, answer.as_ref().unwrap_or(&Value::Null));
