@@ -76,7 +76,8 @@ impl<'a> Runner<'_, 'a> {
             && !self.is_in_frame(name)
         {
             let answer = self.given.variable(field, self.meter);
-            return self.charged(1, answer).map(Found::Plain);
+            let there = |value| Found::Plain(if test { Value::Bool(true) } else { value });
+            return self.charged(1, answer).map(there);
         }
         let found = self.resolve_operand(operand)?;
         self.select(found, Value::String(Text::Borrowed(field)), if test { TEST } else { PLAIN })
@@ -94,12 +95,7 @@ impl<'a> Runner<'_, 'a> {
     }
 
     #[inline(never)]
-    fn resolve_conditional(
-        &mut self,
-        condition: &'a Expr,
-        yes: &'a Expr,
-        no: &'a Expr,
-    ) -> Result<Found<'a>, Failure> {
+    fn resolve_conditional(&mut self, condition: &'a Expr, yes: &'a Expr, no: &'a Expr) -> Result<Found<'a>, Failure> {
         match self.eval(condition)? {
             Value::Bool(true) => self.resolve_operand(yes),
             Value::Bool(false) => self.resolve_operand(no),
