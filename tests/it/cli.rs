@@ -413,10 +413,10 @@ fn cases_that_hold_pass() {
 #[test]
 fn cases_that_do_not_hold_say_what_differs() {
     for (from, to, says) in [
-        ("backend-refs/not-found", "backend-refs/udp", "expected backend-refs/udp"),
-        ("backend-refs/not-found", "backend-refs/udp", "unexpected"),
-        ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "unexpected"),
-        ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note"),
+        ("backend-refs/not-found", "backend-refs/udp", "- missing     backend-refs/udp"),
+        ("backend-refs/not-found", "backend-refs/udp", "+ unexpected  error backend-refs/not-found at `"),
+        ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "+ unexpected"),
+        ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note  found error"),
     ] {
         let (_folder, file) = written("mine.test.yaml", &CASES.replace(from, to));
         run(["test", &file]).ends_with(1).says("FAILED").says(says).says("0 passed, 1 failed");
