@@ -93,17 +93,15 @@ impl<'f> Chosen<'f> {
     fn shipped(&mut self, name: &str, at: &Path) {
         let shipped = shipped::policies();
         let names = || shipped.policies().iter().map(|policy| policy.name.as_str());
-        match shipped.policies().iter().find(|known| known.name == name) {
-            Some(policy) => self.push((**policy).clone(), at),
-            None => {
-                let help = match suggest::closest(name, names()) {
-                    _ if name.contains(['/', '.']) => format!("policies in a file are `{{ file: {name} }}`"),
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("there are {}", suggest::listed(names().map(|name| format!("`{name}`")))),
-                };
-                self.unusable.push(at, format!("no shipped policy is named `{name}`"), Some(help));
-            }
+        if let Some(policy) = shipped.policies().iter().find(|known| known.name == name) {
+            return self.push((**policy).clone(), at);
         }
+        let help = match suggest::closest(name, names()) {
+            _ if name.contains(['/', '.']) => format!("policies in a file are `{{ file: {name} }}`"),
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are {}", suggest::listed(names().map(|name| format!("`{name}`")))),
+        };
+        self.unusable.push(at, format!("no shipped policy is named `{name}`"), Some(help));
     }
 
     fn written_out(&mut self, value: &Value, at: &Path) {

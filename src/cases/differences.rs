@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use similar::TextDiff;
 
 use crate::{
     cases::{Case, ExpectedFinding, run::Outcome},
@@ -199,7 +200,8 @@ impl fmt::Display for Difference {
             }
             Self::Value(field) => write!(f, "{field}"),
             Self::Objects(Field { name, expected, found }) => {
-                write!(f, "{name} expected:\n{expected}{name} found:\n{found}")
+                let diff = TextDiff::from_lines(expected, found);
+                write!(f, "{name}:\n{}", diff.unified_diff().header("expected", "found"))
             }
         }
     }

@@ -112,9 +112,11 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
     command.args(["check", "--format", "json", "--fail-on", "never"]);
     command.args(given.iter().flat_map(|path| [OsStr::new("--policies"), path.as_os_str()]));
     for (namespace, labels) in &prepared.namespace_labels {
-        command.args(labels.iter().flat_map(|(key, value)| {
-            ["--namespace-labels".to_owned(), format!("{namespace}:{key}={value}")]
-        }));
+        command.args(
+            labels
+                .iter()
+                .flat_map(|(key, value)| ["--namespace-labels".to_owned(), format!("{namespace}:{key}={value}")]),
+        );
     }
     command.args(case.control_plane.iter().flat_map(|text| ["--control-plane", text]));
     if case.closed_world {

@@ -24,6 +24,7 @@ mod hostile;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;
+mod testing;
 #[cfg(feature = "server")]
 mod tls;
 mod walls;

@@ -109,8 +109,8 @@ impl Page<'_> {
                 self.fields(fields, 16)
             }
             Difference::Value(field) => {
-                writeln!(self.out, "  ~ differs     {}", field.name)?;
-                self.fields(std::slice::from_ref(field), 16)
+                write!(self.out, "  ~ differs   ")?;
+                self.fields(std::slice::from_ref(field), 2)
             }
             Difference::Objects(field) => {
                 writeln!(self.out, "  ~ differs     {}", field.name)?;
