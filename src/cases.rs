@@ -2,7 +2,7 @@
 
 mod chosen;
 pub mod differences;
-pub mod exceptions;
+mod exceptions;
 mod read;
 pub mod run;
 
@@ -38,6 +38,7 @@ pub struct CaseFile {
     /// GuardExceptions that exist, in every case.
     #[serde(default)]
     pub exceptions: Vec<Value>,
+    /// At least one.
     pub cases: Vec<Case>,
     /// Where it was read from.
     #[serde(skip)]
@@ -54,6 +55,7 @@ pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Case {
+    /// What the case shows.
     pub name: String,
     /// Why the case is not run.
     #[serde(default)]
@@ -85,6 +87,7 @@ pub struct Case {
     /// What time it is, as in `2026-01-01T00:00:00Z`, which it is where nothing is said.
     #[serde(default)]
     pub now: Option<String>,
+    /// What must come out.
     pub expect: Expectation,
 }
 
@@ -111,11 +114,15 @@ pub struct PolicyFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
+    /// `CREATE`, `UPDATE` or `DELETE`.
     pub operation: Operation,
+    /// Who asks.
     #[serde(default)]
     pub user: String,
+    /// Groups of the user.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Whether nothing is to be stored.
     #[serde(default)]
     pub dry_run: bool,
     /// As it would be stored; none on DELETE.
@@ -150,7 +157,7 @@ pub struct Expectation {
     /// all could be looked up.
     #[serde(default)]
     pub unknowns: Option<Vec<String>>,
-    /// Codes of the findings that an exception covers: all of them, in any order.
+    /// Codes of the findings that an exception spares for some policy: all of them, in any order.
     #[serde(default)]
     pub excepted: Option<Vec<String>>,
 }
@@ -161,6 +168,7 @@ pub struct Expectation {
 pub struct ExpectedFinding {
     /// As in `backend-refs/not-found`; of a policy in CEL, `<policy>/<validation>`.
     pub code: String,
+    /// `error`, `warning` or `note`.
     #[serde(default)]
     pub level: Option<Level>,
     /// Where in the object, as in `spec.default.httpSettings.accessLog[0]`.
@@ -226,6 +234,18 @@ impl CaseFile {
 }
 
 // === impl Unusable ===
+
+impl Unusable {
+    /// Nothing so far that is wrong with a file.
+    fn of(file: &CaseFile) -> Self {
+        Self { sources: vec![file.source.clone()], refusals: Vec::new() }
+    }
+
+    /// This, if nothing is wrong.
+    fn or<T>(self, right: T) -> Result<T, Self> {
+        if self.refusals.is_empty() { Ok(right) } else { Err(self) }
+    }
+}
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -62,8 +62,7 @@ impl CaseFile {
 
 impl<'f> Chosen<'f> {
     fn of(file: &'f CaseFile) -> Self {
-        let unusable = Unusable { sources: vec![file.source.clone()], refusals: Vec::new() };
-        Self { file, policies: Vec::new(), unusable }
+        Self { file, policies: Vec::new(), unusable: Unusable::of(file) }
     }
 
     fn entries(mut self, entries: &[PolicyEntry], at: &Path) -> Result<PolicySet, Unusable> {
@@ -87,7 +86,7 @@ impl<'f> Chosen<'f> {
     }
 
     fn done(self) -> Result<PolicySet, Unusable> {
-        if self.unusable.refusals.is_empty() { Ok(PolicySet::new(self.policies)) } else { Err(self.unusable) }
+        self.unusable.or(PolicySet::new(self.policies))
     }
 
     fn shipped(&mut self, name: &str, at: &Path) {

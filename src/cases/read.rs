@@ -34,8 +34,7 @@ pub fn read(source: &Source) -> Result<CaseFile, Unusable> {
         unusable(place(source, &at), plain_words(&said), meant(&said))
     })?;
     let file = CaseFile { source: source.clone(), shared: OnceLock::new(), ..file };
-    let nonsense = nonsense(&file);
-    if nonsense.refusals.is_empty() { Ok(file) } else { Err(nonsense) }
+    nonsense(&file).or(file)
 }
 
 /// The bytes that a place in a file of cases has.
@@ -45,7 +44,7 @@ pub(super) fn place(source: &Source, at: &Path) -> Range<usize> {
 
 /// What can be read and cannot be meant.
 fn nonsense(file: &CaseFile) -> Unusable {
-    let mut nonsense = Unusable { sources: vec![file.source.clone()], refusals: Vec::new() };
+    let mut nonsense = Unusable::of(file);
     let cases = Path::of(&["cases"]);
     if file.cases.is_empty() {
         nonsense.push(&cases, "there is no case in this file".to_owned(), None);

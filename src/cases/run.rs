@@ -42,11 +42,16 @@ pub struct Outcome {
     pub verdict: Verdict,
     pub patched: Value,
     pub allowed: bool,
+    /// Whether a webhook that has no cluster to make objects in lets it pass.
+    pub allowed_alone: bool,
     pub warned: Vec<String>,
     pub ensures: Vec<Value>,
     /// What could not be looked up although a finding rests on it, sorted.
     pub unknowns: Vec<String>,
+    /// Codes that an exception spares for some policy.
     pub excepted: Vec<String>,
+    /// Exceptions of which a webhook warns that they are about to end.
+    pub ending: usize,
 }
 
 /// Reads what the case needs.
@@ -56,11 +61,11 @@ pub struct Outcome {
 pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, Unusable> {
     let place = file.place_of(case);
     let bad = |at: Path, message: String| {
-        let mut unusable = Unusable { sources: vec![file.source.clone()], refusals: Vec::new() };
+        let mut unusable = Unusable::of(file);
         unusable.push(&at, message, None);
         unusable
     };
-    let policies = file.policies(case)?;
+    let policies = exceptions::join(file.policies(case)?, file, case)?;
     let mut control_plane = ControlPlane::default();
     for (index, text) in case.control_plane.iter().enumerate() {
         let at = || place.key("controlPlane").index(index);
@@ -68,11 +73,6 @@ pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, Unusable> {
     }
     let now = case.now.as_deref().unwrap_or("2026-01-01T00:00:00Z");
     let now = now.parse::<Timestamp>().map_err(|error| bad(place.key("now"), format!("now: {error}")))?;
-    let of_file = file.exceptions.len();
-    exceptions::read(file.exceptions.iter().chain(&case.exceptions)).map_err(|(index, message)| {
-        let own = || place.key("exceptions").index(index - of_file);
-        bad(if index < of_file { Path::of(&["exceptions"]).index(index) } else { own() }, message)
-    })?;
     let (request, in_files) = match (&case.subject, &case.request) {
         (Some(subject), None) => (creation(subject.clone()), true),
         (None, Some(request)) => (request.clone(), false),
@@ -117,7 +117,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
         user: &request.user,
         dry_run: request.dry_run,
     };
-    let subject = Subject::of(attributes, request.object.clone(), request.old_object.clone());
+    let subject = subject_of(attributes, request);
     let door = if prepared.in_files { Door::Files } else { Door::Validate(None) };
     let evaluate_at = |door, subject: &Subject<'_>| {
         let selection = prepared.policies.select(door, &attributes);
@@ -133,11 +133,13 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let unknowns = verdict.judged.iter().filter_map(|judged| judged.finding.unknown.clone()).collect::<BTreeSet<_>>();
     Outcome {
         allowed: !decision.is_denied(),
+        allowed_alone: !decide(&validated, Ask { ensure: Ensure::Impossible, ..ask }).is_denied(),
         warned: warned(&decision),
         ensures: decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect(),
         patched: Arc::unwrap_or_clone(settled.value),
         unknowns: unknowns.into_iter().collect(),
-        excepted: exceptions::excepted(&verdict),
+        excepted: exceptions::excepted(&decision),
+        ending: exceptions::ending(&decision),
         verdict,
     }
 }
@@ -159,6 +161,11 @@ pub fn resource(group: &str, kind: &str) -> String {
         None if ["s", "x", "ch", "sh"].iter().any(|end| word.ends_with(end)) => word + "es",
         None => word + "s",
     }
+}
+
+/// The subject with all that its request says of it; groups are nothing that any rule asks for.
+fn subject_of<'a>(attributes: Attributes<'a>, request: &Request) -> Subject<'a> {
+    Subject::of(attributes, request.object.clone(), request.old_object.clone())
 }
 
 fn creation(object: Value) -> Request {

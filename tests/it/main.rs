@@ -26,6 +26,8 @@ mod readme;
 mod serve;
 mod testing;
 #[cfg(feature = "server")]
+mod testing_page;
+#[cfg(feature = "server")]
 mod tls;
 mod walls;
 #[cfg(feature = "server")]
