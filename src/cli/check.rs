@@ -236,7 +236,7 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source, tried: &mut
                 return *known;
             }
             let text = source.text.get(manifest.document.clone()).unwrap_or_default();
-            let changes = crate::cli::fix::within(&manifest.within, &edit.changes);
+            let changes = crate::cli::fix::within(manifest, &edit.changes);
             let fixable = yaml::edit::apply(text, &changes, Dialect::Kubernetes).is_ok_and(|edited| edited != text);
             tried.push((Arc::clone(edit), fixable));
             fixable
@@ -272,7 +272,7 @@ fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
     let names = policies
         .policies()
         .iter()
-        .filter(|policy| policy.rule.seen_in != crate::engine::rules::SeenIn::Requests)
+        .filter(|policy| policy.seen_in() != crate::engine::rules::SeenIn::Requests)
         .map(|policy| policy.name.clone());
     names.filter(|name| !asked.contains(name)).collect()
 }

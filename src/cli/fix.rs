@@ -19,7 +19,6 @@ use crate::{
         evaluate::evaluate,
         finding::{Change, Edit, Remedy},
         kinds, limits,
-        node::Path,
         policy::PolicySet,
         select::Door,
         subject::Subject,
@@ -146,10 +145,10 @@ pub fn fix(sources: &[Source], policies: &PolicySet, given: &Given, namespace: &
 }
 
 /// The changes of an object, as changes of the document that holds it.
-pub fn within(within: &Path, changes: &[Change]) -> Vec<Change> {
+pub fn within(manifest: &Manifest, changes: &[Change]) -> Vec<Change> {
     let one = |change: &Change| match change {
-        Change::Set { path, value } => Change::Set { path: within.join(path), value: value.clone() },
-        Change::Remove { path } => Change::Remove { path: within.join(path) },
+        Change::Set { path, value } => Change::Set { path: manifest.in_document(path), value: value.clone() },
+        Change::Remove { path } => Change::Remove { path: manifest.in_document(path) },
     };
     changes.iter().map(one).collect()
 }
@@ -169,7 +168,7 @@ fn fix_document(
     for object in objects {
         for edit in edits(judge(object)) {
             let mut with = changes.clone();
-            with.extend(within(&object.within, &edit.changes));
+            with.extend(within(object, &edit.changes));
             let place = format!("{}: {}: {}", source.name, kinds::shown_key(&object.key), edit.title);
             match yaml::edit::apply(&before, &with, Dialect::Kubernetes) {
                 Ok(edited) if edited == text => {}

@@ -22,7 +22,7 @@ use crate::{
         watch::{self, Heard, News},
         watched::{self, GUARD_POLICY},
     },
-    engine::{kinds::Kind, snapshot::Snapshot, subject::ObjectKey, view::View},
+    engine::{kinds::Kind, name::Name, snapshot::Snapshot, subject::ObjectKey, view::View},
     health::{Condition, Health},
 };
 
@@ -191,7 +191,7 @@ impl Index {
             News::Failing(_) | News::Recovered => {}
         }
         let known = self.kinds.get(&id).is_some_and(|followed| followed.listed && !followed.is_lost());
-        if known != self.snapshot.view.is_complete(kind.group, kind.kind) {
+        if known != self.snapshot.view.is_followed(kind.group, kind.kind) {
             self.snapshot.view.mark_complete(kind.group, kind.kind, known);
         }
         policies_changed
@@ -255,7 +255,9 @@ impl Index {
     }
 
     fn watch(&self, kind: &'static Kind) -> AbortHandle {
-        tokio::spawn(watch::follow(self.api.clone(), kind, self.sender.clone())).abort_handle()
+        let is_params = (kind.group, kind.kind) == watched::PARAMS;
+        let namespace = if is_params { self.snapshot.view.params_namespace().clone() } else { Name::default() };
+        tokio::spawn(watch::follow(self.api.clone(), kind, namespace, self.sender.clone())).abort_handle()
     }
 
     /// A watch never ends of itself while somebody listens: one that did has panicked over what it was sent.
@@ -277,7 +279,7 @@ impl Index {
     fn lose_patience(&mut self) {
         let mut lost = false;
         for ((group, kind), followed) in &self.kinds {
-            if followed.is_lost() && self.snapshot.view.is_complete(group, kind) {
+            if followed.is_lost() && self.snapshot.view.is_followed(group, kind) {
                 tracing::error!(kind, "has not been watched for {PATIENCE:?}: what is not known of it is unknown now");
                 self.snapshot.view.mark_complete(group, kind, false);
                 lost = true;

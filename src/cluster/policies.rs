@@ -63,10 +63,7 @@ impl Policies {
                 let moved = before.map(|before| (Instant::now(), before)).or(moved);
                 Known { version, problem: None, in_force: Some(policy), moved }
             }
-            Err(bad) => {
-                let problem = if bad.path.is_root() { bad.message } else { format!("{}: {}", bad.path, bad.message) };
-                Known { version, problem: Some(problem), in_force: last, moved }
-            }
+            Err(bad) => Known { version, problem: Some(bad.to_string()), in_force: last, moved },
         };
         self.by_name.insert(name.to_owned(), known);
         true

@@ -10,9 +10,12 @@ use crate::engine::{
 /// The kind of the policies themselves.
 pub const GUARD_POLICY: (&str, &str) = (PORTCULLIS, "GuardPolicy");
 
+/// The kind of what policies read as `params`: followed in our own namespace alone.
+pub const PARAMS: (&str, &str) = (CORE, "ConfigMap");
+
 /// The kinds that these policies look up. Namespaces always: policies select by their labels.
 pub fn by(policies: &PolicySet) -> BTreeSet<(&'static str, &'static str)> {
-    let looked_up = policies.policies().iter().flat_map(|policy| policy.rule.looks_up.iter().copied());
+    let looked_up = policies.policies().iter().flat_map(|policy| policy.looks_up());
     let mut kinds: BTreeSet<_> = looked_up.collect();
     if !policies.policies().is_empty() {
         kinds.insert((CORE, "Namespace"));

@@ -30,7 +30,7 @@ use crate::{
         policy::Policy,
         snapshot::Snapshot,
         subject::ObjectKey,
-        view::View,
+        view::{Answer, Lens, View},
     },
 };
 
@@ -185,6 +185,15 @@ fn status(standing: &Standing, policy: Option<&Policy>, view: &View, registered:
         }
         _ => String::new(),
     };
+    let params = policy.and_then(|policy| policy.params.as_ref());
+    let missing = match params {
+        Some(params) if matches!(Lens::new(view).params(&params.name), Answer::Absent) => {
+            let (name, namespace) = (&params.name, view.params_namespace());
+            format!("; its parameters, ConfigMap `{name}` in namespace `{namespace}`, are not there")
+        }
+        _ => String::new(),
+    };
+    let idle = format!("{idle}{missing}");
     let ready = match (&standing.problem, standing.in_force) {
         (None, _) => condition("Ready", "True", "Compiled", format!("it is in force{idle}")),
         (Some(problem), true) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{
     finding::{Edit, Level, Remedy, Rests},
-    policy::Action,
+    policy::{Action, spec::cel::Reason},
     select::Door,
     subject::{Operation, Subject},
     verdict::{Asker, Judged, Verdict},
@@ -67,7 +67,7 @@ impl Decision<'_> {
         {
             403
         } else {
-            422
+            self.denied.iter().find_map(|judged| judged.finding.reason).map_or(422, Reason::code)
         }
     }
 }

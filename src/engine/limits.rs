@@ -187,6 +187,20 @@ pub const CEL_DEPTH: usize = 250;
 /// Nodes of one CEL expression after its macros are expanded.
 pub const CEL_NODES: usize = 20_000;
 
+/// Comprehensions inside one another, in one CEL expression: the API server was seen to take 20. What they cost bounds them;
+/// this bounds the stack.
+pub const CEL_FOLDS: usize = 32;
+
+/// Levels of the tree that a CEL expression comes to: a loop has four. It is walked on a stack of 2 MiB.
+pub const CEL_LEVELS: usize = 400;
+
+/// Steps through types while one CEL expression is checked. A type can hold another twice, and that one another: a few hundred
+/// bytes would come to more than can be walked. An expression of a page takes some ten thousand.
+pub const CEL_TYPE_STEPS: usize = 2_000_000;
+
+/// Parts of one type in a CEL expression: `list(map(string, int))` has four, and lists may be nested as deep as anything.
+pub const CEL_TYPE_PARTS: usize = 1_000;
+
 /// Cost of one CEL expression: Kubernetes' `PerCallLimit` (apiserver pkg/apis/cel/config.go).
 pub const CEL_EXPRESSION: u64 = 1_000_000;
 
@@ -198,3 +212,27 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
+
+/// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
+pub const CEL_MESSAGE: usize = 5 * 1024;
+
+/// States of one regular expression of CEL, about, and bytes of its text: a label takes 4,000, a class of Unicode 300. Making so many
+/// takes some milliseconds.
+pub const CEL_PATTERN: usize = 20_000;
+
+/// Levels of groups and repetitions in one regular expression of CEL. Go takes 1,000, on a stack that grows.
+pub const CEL_PATTERN_DEPTH: usize = 100;
+
+/// Bytes that all CEL of one request may make, whether they are kept or not: twice what the largest object takes several times
+/// over, and little enough that a few requests at a time fit into the memory of a small pod.
+pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
+
+/// Levels of evaluation that run inside each other, variables that ask for variables included: what the stack of a thread holds
+/// (2 MiB, without optimisations), and several times what one expression of [`CEL_DEPTH`] takes.
+pub const CEL_STACK: usize = 1_000;
+
+/// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
+pub const CEL_QUANTITY_DIGITS: usize = 1_000;
+
+/// Bytes of a semantic version in CEL, each comparison of which costs one unit.
+pub const CEL_VERSION_BYTES: usize = 4 * 1024;

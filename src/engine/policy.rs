@@ -1,12 +1,14 @@
 //! Policies: what a GuardPolicy says ([`spec`]), made ready to judge by ([`compile`]).
 
+pub mod body;
 pub mod compile;
 pub mod shipped;
 pub mod spec;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::engine::{finding::Level, rules::Rule, selector::LabelSelector, subject::Operation};
+use crate::engine::{cel::Program, finding::Level, selector::LabelSelector, subject::Operation};
+pub use body::{Body, Page, Params};
 pub use spec::{Action, FailurePolicy, RemedyMode, RuleSpec};
 
 /// A policy that is ready to judge. Nothing after [`compile`] sees a spec.
@@ -14,8 +16,6 @@ pub use spec::{Action, FailurePolicy, RemedyMode, RuleSpec};
 pub struct Policy {
     pub name: String,
     pub description: String,
-    pub rule: &'static Rule,
-    pub parameters: RuleSpec,
     pub matches: Vec<ResourceRule>,
     pub excludes: Vec<ResourceRule>,
     pub namespaces: LabelSelector,
@@ -27,6 +27,12 @@ pub struct Policy {
     pub failure_before: Option<FailurePolicy>,
     /// By code; None turns it off.
     pub levels: BTreeMap<String, Option<Level>>,
+    /// `matchConditions` by name: all of them are true of what it judges.
+    pub conditions: Vec<(String, Program)>,
+    pub params: Option<Params>,
+    /// By name; each sees those before it.
+    pub variables: Vec<(String, Program)>,
+    pub body: Body,
 }
 
 /// Compiled `resourceRules`: groups and resources are never wildcards, `*` among operations is spelled out. Versions are left
@@ -60,7 +66,7 @@ impl PolicySet {
                     .flat_map(|group| rule.resources.iter().map(|resource| (group.clone(), resource.clone())))
             });
             let in_files =
-                policy.rule.in_files.iter().map(|(group, resource)| ((*group).to_owned(), (*resource).to_owned()));
+                policy.in_files().iter().map(|(group, resource)| ((*group).to_owned(), (*resource).to_owned()));
             for (group, resource) in selected.chain(in_files) {
                 let positions = set.index.entry(group).or_default().entry(resource).or_default();
                 if positions.last() != Some(&position) {

@@ -39,7 +39,7 @@ impl PolicySet {
 impl Policy {
     /// Whether what was there before takes part in what the policy says: who is not given it would say less.
     fn needs_old(&self) -> bool {
-        self.rule.seen_in == SeenIn::Requests || !self.objects.is_empty()
+        self.seen_in() == SeenIn::Requests || !self.objects.is_empty()
     }
 
     /// Whether some request for this resource is one that this door asks it about.
@@ -52,15 +52,15 @@ impl Policy {
         match door {
             Door::Validate(mode) => {
                 let is_mine = |mode| mode == self.failure || Some(mode) == self.failure_before;
-                self.rule.seen_in != SeenIn::Files && mode.is_none_or(is_mine)
+                self.seen_in() != SeenIn::Files && mode.is_none_or(is_mine)
             }
             Door::Mutate => {
-                self.rule.seen_in != SeenIn::Files
-                    && self.rule.gives_edits
+                self.seen_in() != SeenIn::Files
+                    && self.gives_edits()
                     && self.remedy == RemedyMode::Apply
                     && operation != Operation::Delete
             }
-            Door::Files => self.rule.seen_in != SeenIn::Requests,
+            Door::Files => self.seen_in() != SeenIn::Requests,
         }
     }
 
@@ -68,7 +68,7 @@ impl Policy {
         let Attributes { group, resource, operation, .. } = *attributes;
         let matches = |resource: &str| self.matches.iter().any(|rule| rule.matches(group, resource, operation));
         let excluded = self.excludes.iter().any(|rule| rule.matches(group, resource, operation));
-        let in_files = door == Door::Files && self.rule.in_files.contains(&(group, resource));
+        let in_files = door == Door::Files && self.in_files().contains(&(group, resource));
         let selected = if attributes.subresource.is_empty() {
             matches(resource) || in_files
         } else {
@@ -92,10 +92,13 @@ impl Selection {
         }
     }
 
-    /// Drops the policies whose rule can find nothing in an object that does not hold its needle.
+    /// Drops the policies that can find nothing in an object that holds none of their needles.
     #[must_use]
     pub fn that_may_find(mut self, contains: impl Fn(&str) -> bool) -> Self {
-        self.policies.retain(|policy| policy.rule.needle.is_none_or(&contains));
+        self.policies.retain(|policy| {
+            let needles = policy.needles();
+            needles.is_empty() || needles.iter().any(|needle| contains(needle))
+        });
         self
     }
 }

@@ -54,6 +54,7 @@ const FIXED: &[Permission] = &[
         "it cannot be tried whether the API server reaches us: entries stay at `failurePolicy: Ignore`",
     ),
     on(Scope::Cluster, "", "configmaps", &["get"], "gateways of KrakenD get no scrape annotations"),
+    on(Scope::OwnNamespace, "", "configmaps", &["list", "watch"], "policies do not find their parameters"),
     on(
         Scope::Cluster,
         "gateway.networking.k8s.io",
@@ -115,7 +116,8 @@ const FIXED: &[Permission] = &[
 
 /// Everything that these policies and the parts of the process need.
 pub fn needed(policies: &PolicySet) -> Vec<Permission> {
-    let watched = watched::by(policies).into_iter().filter_map(watched::row);
+    let followed = |kind: &(&str, &str)| *kind != watched::PARAMS;
+    let watched = watched::by(policies).into_iter().filter(followed).filter_map(watched::row);
     let reads = watched.map(|kind: &kinds::Kind| {
         on(Scope::Cluster, kind.group, kind.resource, READ, "what rests on it is unknown: findings are warnings")
     });

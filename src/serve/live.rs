@@ -68,7 +68,7 @@ pub(super) async fn serve(
     let published = Published { current, ..Published::default() };
     let index = Index::new(
         api.clone(),
-        View::open(given.control_plane),
+        View::open(given.control_plane).with_params_in(&args.member.own_namespace),
         published.clone(),
         health.clone(),
         Arc::clone(&metrics),

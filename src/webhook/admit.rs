@@ -95,6 +95,7 @@ pub fn answer(
         uid: Some(review.request.uid.to_string()),
         ..Refused::new(400, error.to_string())
     })?;
+    let subject = subject.asked(review.asked());
     if door == select::Door::Mutate {
         let mut settled = patch::settle(&selection, &subject, &snapshot.view, now);
         let wanting = confirm::wanting(&settled.look_ups, &snapshot.view, &BTreeSet::new(), limits::CONFIRMED);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     kinds::{AGENTGATEWAY, KGATEWAY},
+    limits,
     rules::{RULES, Rule},
 };
 
@@ -21,13 +22,36 @@ const BOUNDS: &[(&str, &[(&str, u64)])] = &[
     ("levels", &[("maxItems", 128)]),
     ("levels/[]/code", &[("minLength", 1), ("maxLength", 128)]),
     ("matchConditions", &[("maxItems", 64)]),
+    ("matchConditions/[]/name", &[("minLength", 1), ("maxLength", 317)]),
+    ("matchConditions/[]/expression", EXPRESSION),
+    ("paramRef/name", &[("minLength", 1), ("maxLength", 253)]),
+    ("variables", &[("maxItems", 64)]),
+    ("variables/[]/name", &[("minLength", 1), ("maxLength", 63)]),
+    ("variables/[]/expression", EXPRESSION),
     ("validations", &[("maxItems", 64)]),
+    ("validations/[]/name", &[("minLength", 1), ("maxLength", 63)]),
+    ("validations/[]/expression", EXPRESSION),
+    ("validations/[]/messageExpression", EXPRESSION),
+    ("validations/[]/pathExpression", EXPRESSION),
+    ("validations/[]/message", PROSE),
+    ("validations/[]/help", PROSE),
+    ("validations/[]/why", PROSE),
+    ("validations/[]/example", PROSE),
     ("mutations", &[("maxItems", 64)]),
+    ("mutations/[]/name", &[("minLength", 1), ("maxLength", 63)]),
+    ("mutations/[]/jsonPatch/expression", EXPRESSION),
+    ("mutations/[]/message", PROSE),
+    ("mutations/[]/help", PROSE),
+    ("mutations/[]/why", PROSE),
+    ("mutations/[]/example", PROSE),
     ("rule/inUse/passingUsers", &[("maxItems", 64)]),
     ("rule/inUse/passingUsers/[]", &[("minLength", 1), ("maxLength", 512)]),
     ("rule/debugExporters/imagesWithNop", &[("maxItems", 64)]),
     ("rule/debugExporters/imagesWithNop/[]", &[("minLength", 1), ("maxLength", 512)]),
 ];
+
+const EXPRESSION: &[(&str, u64)] = &[("minLength", 1), ("maxLength", limits::CEL_SOURCE as u64)];
+const PROSE: &[(&str, u64)] = &[("maxLength", limits::CEL_MESSAGE as u64)];
 
 /// Below each of `resourceRules` and `excludeResourceRules`. A name of an API group is a DNS name, and so is that of a
 /// resource with its subresource.
@@ -73,7 +97,6 @@ pub(super) fn add_to(spec: &mut Value) {
     set(spec, "levels", "x-kubernetes-list-map-keys", json!(["code"]));
     set(spec, "rule", "x-kubernetes-validations", json!([exactly_one_rule()]));
     let mut whole = vec![exactly_one_kind(), telemetry_alone_fails_closed()];
-    whole.extend(["matchConditions", "validations", "mutations"].map(reserved));
     whole.extend(RULES.iter().map(|rule| judges(rule)));
     set(spec, "", "x-kubernetes-validations", Value::Array(whole));
 }
@@ -115,14 +138,6 @@ fn exactly_one_kind() -> Value {
         "rule": "[has(self.rule), has(self.validations) && size(self.validations) > 0, \
     has(self.mutations) && size(self.mutations) > 0].exists_one(given, given)",
         "message": "a policy needs exactly one of `rule`, `validations` and `mutations`",
-    })
-}
-
-fn reserved(field: &str) -> Value {
-    json!({
-        "rule": format!("!has(self.{field}) || size(self.{field}) == 0"),
-        "message": format!("`{field}` are CEL, which this version does not evaluate; use `rule`"),
-        "fieldPath": format!(".{field}"),
     })
 }
 

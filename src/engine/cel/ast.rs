@@ -96,3 +96,21 @@ pub struct Fold {
     pub step: Expr,
     pub result: Expr,
 }
+
+// === impl Expr ===
+
+impl Expr {
+    /// What it is made of, one level down.
+    pub fn parts(&self) -> impl Iterator<Item = &Self> {
+        let parts: Vec<&Self> = match &self.kind {
+            Kind::Literal(_) | Kind::Name(_) | Kind::Type(_) => Vec::new(),
+            Kind::Select { operand, .. } => vec![operand],
+            Kind::Call(call) => call.target.iter().chain(&call.args).collect(),
+            Kind::List(elements) => elements.iter().map(|element| &element.value).collect(),
+            Kind::Map(entries) => entries.iter().flat_map(|entry| [&entry.key, &entry.value]).collect(),
+            Kind::Struct { fields, .. } => fields.iter().map(|field| &field.value).collect(),
+            Kind::Fold(fold) => vec![&fold.range, &fold.init, &fold.condition, &fold.step, &fold.result],
+        };
+        parts.into_iter()
+    }
+}

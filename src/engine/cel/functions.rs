@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{
-    cel::{library::regex::Patterns, meter::Meter, types::Type, value::Value},
-    view::Lens,
-};
+use crate::engine::cel::{given::look_ups::Cluster, library::regex::Patterns, meter::Meter, types::Type, value::Value};
 
 /// What a run gives.
 pub type Answer<'a> = Result<Value<'a>, Failure>;
@@ -30,7 +27,7 @@ pub struct Call<'m, 'a> {
     pub meter: &'m mut Meter,
     pub patterns: &'m mut Patterns,
     /// None where an expression sees no cluster.
-    pub lens: Option<&'a Lens<'a>>,
+    pub cluster: Option<&'a Cluster<'a>>,
 }
 
 pub type Run = for<'a> fn(&mut Call<'_, 'a>) -> Answer<'a>;
@@ -50,6 +47,8 @@ pub struct Overload {
     pub result: Type,
     pub run: Run,
     pub cost: Cost,
+    /// Where static types leave several overloads, Kubernetes counts what the function costs, and not the overload: 1 for most.
+    pub cost_of_any: Cost,
 }
 
 // === impl Failure ===
@@ -83,7 +82,7 @@ impl Overload {
         result: Type,
         run: Run,
     ) -> Self {
-        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1 }
+        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1, cost_of_any: |_, _| 1 }
     }
 
     /// A member function, as `"a".size()`: the first of its parameters is the target.
@@ -97,8 +96,17 @@ impl Overload {
         Self { member: true, ..Self::global(function, id, params, result, run) }
     }
 
+    /// What a call costs, by the name of the function: what Kubernetes' `CallCost` has a case for.
     #[must_use]
     pub fn costing(mut self, cost: Cost) -> Self {
+        self.cost = cost;
+        self.cost_of_any = cost;
+        self
+    }
+
+    /// What a call costs, by the id of the overload: 1 where static types leave several. So it is for cel-go's own functions.
+    #[must_use]
+    pub fn costing_if_known(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self
     }

@@ -27,6 +27,8 @@ pub enum Type {
     Object(Arc<ObjectType>),
     /// A type parameter in the declaration of a function, as `T` in `list(T)`.
     Parameter(&'static str),
+    /// What a type parameter stands for in one call, while types are checked: no other sees it.
+    Variable(u32),
     /// What an expression has that was refused already: nothing more is said of it.
     Error,
 }
@@ -66,6 +68,18 @@ impl Type {
         let fields = fields.into_iter().map(|(name, of)| (name.into(), of)).collect();
         Self::Object(Arc::new(ObjectType { name: name.into(), fields }))
     }
+
+    /// What a composed variable of this type is declared as: the API server forgets the type of an optional, of an address and
+    /// of everything else that is no list and no mapping.
+    #[must_use]
+    pub fn of_variable(&self) -> Self {
+        match self {
+            Self::List(of) => Self::list(of.of_variable()),
+            Self::Map(key, value) => Self::map(key.of_variable(), value.of_variable()),
+            Self::Optional(_) | Self::Type(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
+            _ => self.clone(),
+        }
+    }
 }
 
 /// As the API server writes it: `list(map(string, dyn))`.
@@ -89,6 +103,7 @@ impl fmt::Display for Type {
             Self::Opaque(name) => f.write_str(name),
             Self::Object(of) => f.write_str(&of.name),
             Self::Parameter(name) => f.write_str(name),
+            Self::Variable(_) => f.write_str("dyn"),
             Self::Error => f.write_str("!error!"),
         }
     }

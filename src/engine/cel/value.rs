@@ -1,9 +1,23 @@
 //! What expressions compute with. JSON is read in place: a request's object becomes no second tree.
 
+mod equality;
+mod json;
+mod key;
+mod list;
+mod map;
+pub mod number;
+mod show;
+
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use crate::engine::cel::library::{
-    cidr::Cidr, ip::Ip, named_formats::NamedFormat, quantity::Quantity, semver::Semver, time::Duration, url::Url,
+    cidr::Cidr,
+    ip::Ip,
+    named_formats::NamedFormat,
+    quantity::Quantity,
+    semver::Semver,
+    time::{Duration, Timestamp},
+    url::Url,
 };
 
 /// A value. Cloning it is cheap: whatever is large is borrowed or shared.
@@ -17,7 +31,7 @@ pub enum Value<'a> {
     String(Text<'a>),
     Bytes(Bytes<'a>),
     Duration(Duration),
-    Timestamp(jiff::Timestamp),
+    Timestamp(Timestamp),
     List(List<'a>),
     Map(Map<'a>),
     Optional(Option<Rc<Value<'a>>>),
@@ -47,7 +61,8 @@ pub enum Bytes<'a> {
 #[derive(Clone, Debug)]
 pub enum List<'a> {
     Json(&'a [serde_json::Value]),
-    Shared(Rc<[Value<'a>]>),
+    /// In a `Vec`, so that a comprehension that gathers a list appends to it.
+    Shared(Rc<Vec<Value<'a>>>),
     /// The numbers from 0 to below this, of which none is made until it is read.
     Range(i64),
 }
@@ -65,11 +80,14 @@ pub enum Key<'a> {
     Int(i64),
     Uint(u64),
     String(Text<'a>),
+    /// What Kubernetes takes for a key too, and is none in JSON: a fraction, null, a list.
+    Other(Rc<Value<'a>>),
 }
 
 /// A struct that an expression made, as `JSONPatch{…}`.
 #[derive(Clone, Debug)]
 pub struct Struct<'a> {
+    /// The name of its type.
     pub of: Arc<str>,
     pub fields: BTreeMap<Arc<str>, Value<'a>>,
 }
@@ -99,7 +117,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn list(items: impl IntoIterator<Item = Self>) -> Self {
-        Self::List(List::Shared(items.into_iter().collect()))
+        Self::List(List::Shared(Rc::new(items.into_iter().collect())))
     }
 
     pub fn some(value: Self) -> Self {
@@ -112,6 +130,50 @@ impl<'a> Value<'a> {
             _ => None,
         }
     }
+
+    /// The name of its type, as `type(x)` has it.
+    pub fn type_name(&self) -> Text<'static> {
+        Text::Borrowed(match self {
+            Self::Null => "null_type",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Uint(_) => "uint",
+            Self::Double(_) => "double",
+            Self::String(_) => "string",
+            Self::Bytes(_) => "bytes",
+            Self::Duration(_) => "google.protobuf.Duration",
+            Self::Timestamp(_) => "google.protobuf.Timestamp",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+            Self::Optional(_) => "optional_type",
+            Self::Type(_) => "type",
+            Self::Struct(made) => return Text::Shared(made.of.as_ref().into()),
+            Self::Quantity(_) => "kubernetes.Quantity",
+            Self::Semver(_) => "kubernetes.Semver",
+            Self::Ip(_) => "net.IP",
+            Self::Cidr(_) => "net.CIDR",
+            Self::Url(_) => "kubernetes.URL",
+            Self::Format(_) => "kubernetes.NamedFormat",
+        })
+    }
+
+    /// What `optional.ofNonZeroValue` leaves out: nothing, zero or empty.
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Bool(value) => !value,
+            Self::Int(value) => *value == 0,
+            Self::Uint(value) => *value == 0,
+            Self::Double(value) => *value == 0.0,
+            Self::String(text) => text.as_str().is_empty(),
+            Self::Bytes(bytes) => bytes.as_slice().is_empty(),
+            Self::List(list) => list.len() == 0,
+            Self::Map(map) => map.len() == 0,
+            Self::Duration(duration) => duration.is_zero(),
+            Self::Timestamp(timestamp) => timestamp.is_zero(),
+            _ => false,
+        }
+    }
 }
 
 // === impl Text ===
@@ -121,6 +183,17 @@ impl Text<'_> {
         match self {
             Self::Borrowed(text) => text,
             Self::Shared(text) => text,
+        }
+    }
+}
+
+// === impl Bytes ===
+
+impl Bytes<'_> {
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Judging {
 
     /// The kinds of which stored objects are judged: what is about changes says nothing of a state.
     pub(super) fn selected(&self) -> Vec<&'static Kind> {
-        let policies = self.policies.policies().iter().filter(|policy| policy.rule.seen_in == SeenIn::Everywhere);
+        let policies = self.policies.policies().iter().filter(|policy| policy.seen_in() == SeenIn::Everywhere);
         let rules = policies.flat_map(|policy| &policy.matches);
         let resources = rules.flat_map(|rule| {
             rule.groups.iter().flat_map(|group| rule.resources.iter().map(move |resource| (group, resource)))
@@ -142,7 +142,7 @@ impl Judging {
 
     pub(super) fn end(mut self) -> Impact {
         let mut policies = Vec::new();
-        for policy in self.policies.policies().iter().filter(|policy| policy.rule.seen_in == SeenIn::Everywhere) {
+        for policy in self.policies.policies().iter().filter(|policy| policy.seen_in() == SeenIn::Everywhere) {
             let Tally { refused, mended, codes } = self.tallies.remove(&policy.name).unwrap_or_default();
             let code = |(code, (count, objects))| OfCode { code, count, objects };
             let matching = self.namespaces.iter().filter(|(_, labels)| policy.namespaces.matches(labels));
@@ -164,7 +164,7 @@ impl Judging {
         let changed = self.denying.select(door, &Attributes { operation: Operation::Update, ..*attributes });
         for policy in changed.policies {
             let is_new = !selection.policies.iter().any(|known| known.name == policy.name);
-            if is_new && policy.rule.seen_in != SeenIn::Requests {
+            if is_new && policy.seen_in() != SeenIn::Requests {
                 selection.policies.push(policy);
             }
         }

@@ -1,0 +1,95 @@
+//! What is computed when an expression is written, as cel-go plans it: an error there is an error of the policy, and not of the
+//! first request that gets so far. `int("x")` is one; `1/0` is not, and fails when it runs.
+
+use crate::engine::cel::{
+    Answer, Given, Meter, Value,
+    ast::{Call, Expr, Kind},
+    check::{Bad, Checked, words},
+    functions,
+    given::Names,
+    run,
+};
+
+/// Nothing that is constant has a name.
+struct NoNames;
+
+impl<'a> Names<'a> for NoNames {
+    fn value(&self, _: &str) -> Option<Answer<'a>> {
+        None
+    }
+}
+
+/// Whether it is a constant to cel-go.
+///
+/// # Errors
+/// A conversion or a pattern of constants that fails.
+pub(super) fn fold(expr: &Expr) -> Checked<bool> {
+    match &expr.kind {
+        Kind::Literal(_) | Kind::Type(_) => Ok(true),
+        Kind::Name(_) => Ok(false),
+        Kind::List(_) | Kind::Map(_) => fold_parts(expr),
+        Kind::Select { .. } | Kind::Struct { .. } | Kind::Fold(_) => fold_parts(expr).map(|_| false),
+        Kind::Call(call) => fold_call(expr, call),
+    }
+}
+
+/// Each of them is looked at, also behind one that is not constant.
+fn fold_parts(expr: &Expr) -> Checked<bool> {
+    expr.parts().map(fold).try_fold(true, |all, one| Ok(one? && all))
+}
+
+fn fold_call(expr: &Expr, call: &Call) -> Checked<bool> {
+    let args: Vec<&Expr> = call.target.iter().chain(&call.args).collect();
+    let constant = args.iter().map(|arg| fold(arg)).collect::<Checked<Vec<bool>>>()?;
+    match (&*call.function, args.as_slice(), constant.as_slice()) {
+        (function, [arg], [true]) if is_conversion(function) => {
+            evaluated(expr).map_err(|why| Bad::new(arg.at, format!("{}: {why}", words::shown(function))))?;
+            Ok(true)
+        }
+        // cel-go answers this without looking at what is in nothing.
+        ("@in", [_, list], [_, true]) if matches!(&list.kind, Kind::List(elements) if elements.is_empty()) => Ok(true),
+        ("matches" | "find" | "findAll", [_, pattern, ..], [_, true, ..]) => {
+            check_pattern(call, pattern).map(|()| false)
+        }
+        ("_[_]" | "_[?_]", [_, index], [_, true]) => check_index(index).map(|()| false),
+        _ => Ok(false),
+    }
+}
+
+fn is_conversion(function: &str) -> bool {
+    matches!(
+        function,
+        "bool" | "bytes" | "double" | "duration" | "dyn" | "int" | "string" | "timestamp" | "type" | "uint"
+    )
+}
+
+/// By matching nothing with it.
+fn check_pattern(call: &Call, pattern: &Expr) -> Checked<()> {
+    let given = Given::new(&NoNames, &[], None);
+    let Ok(value @ Value::String(_)) = run::run(pattern, &given, &mut Meter::new()) else {
+        return Ok(());
+    };
+    let Some(overload) = call.overloads.first() else {
+        return Ok(());
+    };
+    let args = [Value::text(""), value];
+    let mut patterns = given.patterns.borrow_mut();
+    let mut meter = Meter::new();
+    let mut matched = functions::Call { args: &args, meter: &mut meter, patterns: &mut patterns, cluster: None };
+    match (overload.run)(&mut matched) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Bad::new(pattern.at, format!("{}: {why}", words::shown(&call.function)))),
+    }
+}
+
+fn check_index(index: &Expr) -> Checked<()> {
+    let given = Given::new(&NoNames, &[], None);
+    match run::run(index, &given, &mut Meter::new()) {
+        Ok(Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_)) => Ok(()),
+        _ => Err(Bad::new(index.at, "an index is a number, a string or a bool")),
+    }
+}
+
+fn evaluated(expr: &Expr) -> Result<(), functions::Failure> {
+    run::run(expr, &Given::new(&NoNames, &[], None), &mut Meter::new()).map(drop)
+}

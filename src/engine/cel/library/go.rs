@@ -1,0 +1,50 @@
+//! What Go's standard library says in errors that the API server hands on.
+
+use std::fmt::Write as _;
+
+/// As `strconv.Quote` and `%q` write it.
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            c if c.is_ascii_control() => _ = write!(quoted, "\\x{:02x}", u32::from(c)),
+            c if c.is_control() || (c != ' ' && c.is_whitespace()) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// # Errors
+/// As `strconv.Atoi` words them.
+pub fn atoi(text: &str) -> Result<i64, String> {
+    parse(text, "Atoi")
+}
+
+/// # Errors
+/// As `strconv.ParseUint` words them.
+pub fn parse_uint(text: &str) -> Result<u64, String> {
+    parse(text, "ParseUint")
+}
+
+fn parse<T: std::str::FromStr<Err = std::num::ParseIntError>>(text: &str, function: &str) -> Result<T, String> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        let why = match error.kind() {
+            PosOverflow | NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        format!("strconv.{function}: parsing {}: {why}", quote(text))
+    })
+}

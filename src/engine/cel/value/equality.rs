@@ -1,0 +1,132 @@
+//! What equals what, and what comes before what: numbers by their value whatever their type, all else within one type.
+
+use std::cmp::Ordering;
+
+use crate::engine::cel::{
+    Failure, Meter, Value,
+    value::{List, Map, Struct, number},
+};
+
+// === impl Value ===
+
+impl Value<'_> {
+    /// Values of different types are unequal, and NaN is unequal to itself.
+    ///
+    /// # Errors
+    /// Where comparing takes more than the request may: values share their parts, so that a small one may be long to compare.
+    pub fn equals(&self, other: &Value<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+        Ok(match (self, other) {
+            (Self::Int(one), Value::Int(other)) => one == other,
+            (Self::String(one), Value::String(other)) => {
+                let (one, other) = (one.as_str(), other.as_str());
+                one.len() == other.len() && {
+                    meter.work(one.len() / 64)?;
+                    one == other
+                }
+            }
+            (Self::List(one), Value::List(other)) => return equal_lists(one, other, meter),
+            (Self::Map(one), Value::Map(other)) => return equal_maps(one, other, meter),
+            (Self::Struct(one), Value::Struct(other)) => return equal_structs(one, other, meter),
+            (Self::Optional(Some(one)), Value::Optional(Some(other))) => return one.equals(other, meter),
+            (one, other) => one.equals_plain(other),
+        })
+    }
+
+    /// Of what holds no other values.
+    #[inline(never)]
+    fn equals_plain(&self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Self::Null, Value::Null) | (Self::Optional(None), Value::Optional(None)) => true,
+            (Self::Bool(one), Value::Bool(other)) => one == other,
+            (Self::Bytes(one), Value::Bytes(other)) => one.as_slice() == other.as_slice(),
+            (Self::Duration(one), Value::Duration(other)) => one == other,
+            (Self::Timestamp(one), Value::Timestamp(other)) => one == other,
+            (Self::Type(one), Value::Type(other)) => one.as_str() == other.as_str(),
+            (Self::Quantity(one), Value::Quantity(other)) => one == other,
+            (Self::Semver(one), Value::Semver(other)) => one == other,
+            (Self::Ip(one), Value::Ip(other)) => one == other,
+            (Self::Cidr(one), Value::Cidr(other)) => one == other,
+            (Self::Url(one), Value::Url(other)) => one == other,
+            (Self::Format(one), Value::Format(other)) => one == other,
+            _ => self.compare_numbers(other) == Some(Ordering::Equal),
+        }
+    }
+
+    /// # Errors
+    /// What has no order: NaN, and values of different types.
+    pub fn compare(&self, other: &Value<'_>) -> Result<Ordering, Failure> {
+        Ok(match (self, other) {
+            (Self::Bool(one), Value::Bool(other)) => one.cmp(other),
+            (Self::String(one), Value::String(other)) => one.as_str().cmp(other.as_str()),
+            (Self::Bytes(one), Value::Bytes(other)) => one.as_slice().cmp(other.as_slice()),
+            (Self::Duration(one), Value::Duration(other)) => one.cmp(other),
+            (Self::Timestamp(one), Value::Timestamp(other)) => one.cmp(other),
+            (Self::Int(_) | Self::Uint(_) | Self::Double(_), Value::Int(_) | Value::Uint(_) | Value::Double(_)) => {
+                let unordered = || Failure::error("NaN values cannot be ordered");
+                return self.compare_numbers(other).ok_or_else(unordered);
+            }
+            _ => return Err(Failure::no_such_overload()),
+        })
+    }
+
+    fn compare_numbers(&self, other: &Value<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(one), Value::Int(other)) => Some(one.cmp(other)),
+            (Self::Uint(one), Value::Uint(other)) => Some(one.cmp(other)),
+            (Self::Double(one), Value::Double(other)) => one.partial_cmp(other),
+            (Self::Int(int), Value::Uint(uint)) => Some(number::compare_int_uint(*int, *uint)),
+            (Self::Uint(uint), Value::Int(int)) => Some(number::compare_int_uint(*int, *uint).reverse()),
+            (Self::Double(double), Value::Int(int)) => number::compare_double_int(*double, *int),
+            (Self::Int(int), Value::Double(double)) => number::compare_double_int(*double, *int).map(Ordering::reverse),
+            (Self::Double(double), Value::Uint(uint)) => number::compare_double_uint(*double, *uint),
+            (Self::Uint(uint), Value::Double(double)) => {
+                number::compare_double_uint(*double, *uint).map(Ordering::reverse)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[inline(never)]
+fn equal_lists(one: &List<'_>, other: &List<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    for (one, other) in one.iter().zip(other.iter()) {
+        meter.work(1)?;
+        if !one.equals(&other, meter)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[inline(never)]
+fn equal_maps(one: &Map<'_>, other: &Map<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    for (key, value) in one.iter() {
+        meter.work(1)?;
+        match other.find(&key.to_value()) {
+            Some(other) if value.equals(&other, meter)? => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+#[inline(never)]
+fn equal_structs(one: &Struct<'_>, other: &Struct<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+    if one.of != other.of || one.fields.len() != other.fields.len() {
+        return Ok(false);
+    }
+    for (name, value) in &one.fields {
+        meter.work(1)?;
+        match other.fields.get(name) {
+            Some(other) if value.equals(other, meter)? => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}

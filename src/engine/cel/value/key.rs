@@ -1,0 +1,102 @@
+//! Keys of maps.
+
+use std::{cmp::Ordering, fmt, rc::Rc};
+
+use crate::engine::cel::{
+    Value,
+    value::{Key, number},
+};
+
+// === impl Key ===
+
+impl<'a> Key<'a> {
+    pub fn from_value(value: &Value<'a>) -> Self {
+        match value {
+            Value::Bool(value) => Key::Bool(*value),
+            Value::Int(value) => Key::Int(*value),
+            Value::Uint(value) => Key::Uint(*value),
+            Value::String(text) => Key::String(text.clone()),
+            Value::Double(double) => match (number::exact_int(*double), number::exact_uint(*double)) {
+                (Some(int), _) => Key::Int(int),
+                (None, Some(uint)) => Key::Uint(uint),
+                (None, None) => Key::Other(Rc::new(value.clone())),
+            },
+            other => Key::Other(Rc::new(other.clone())),
+        }
+    }
+
+    pub fn to_value(&self) -> Value<'a> {
+        match self {
+            Key::Bool(value) => Value::Bool(*value),
+            Key::Int(value) => Value::Int(*value),
+            Key::Uint(value) => Value::Uint(*value),
+            Key::String(text) => Value::String(text.clone()),
+            Key::Other(value) => Value::clone(value),
+        }
+    }
+
+    /// Booleans, then numbers, strings, and all else.
+    const fn rank(&self) -> u8 {
+        match self {
+            Key::Bool(_) => 0,
+            Key::Int(_) | Key::Uint(_) => 1,
+            Key::String(_) => 2,
+            Key::Other(_) => 3,
+        }
+    }
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Key::Bool(one), Key::Bool(other)) => one.cmp(other),
+            (Key::Int(one), Key::Int(other)) => one.cmp(other),
+            (Key::Uint(one), Key::Uint(other)) => one.cmp(other),
+            (Key::Int(one), Key::Uint(other)) => number::compare_int_uint(*one, *other),
+            (Key::Uint(one), Key::Int(other)) => number::compare_int_uint(*other, *one).reverse(),
+            (Key::String(one), Key::String(other)) => one.as_str().cmp(other.as_str()),
+            (Key::Other(one), Key::Other(other)) => compare_others(one, other),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Bool(value) => write!(f, "{value}"),
+            Key::Int(value) => write!(f, "{value}"),
+            Key::Uint(value) => write!(f, "{value}"),
+            Key::String(text) => f.write_str(text.as_str()),
+            Key::Other(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// Null is one key, fractions and times are ordered, and all else is a key of its own: where it is kept tells it from others.
+fn compare_others(one: &Rc<Value<'_>>, other: &Rc<Value<'_>>) -> Ordering {
+    match (&**one, &**other) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Double(one), Value::Double(other)) => one.total_cmp(other),
+        (Value::Timestamp(one), Value::Timestamp(other)) => one.cmp(other),
+        (Value::Duration(one), Value::Duration(other)) => one.cmp(other),
+        (left, right) => {
+            let place = |value: &Rc<Value<'_>>| Rc::as_ptr(value).cast::<()>() as usize;
+            left.type_name().as_str().cmp(right.type_name().as_str()).then_with(|| place(one).cmp(&place(other)))
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Values in messages.
+
+use std::fmt;
+
+use crate::engine::cel::{Value, value::number};
+
+/// As an error message of cel-go shows it: a string as it is. What is large is not shown whole.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Uint(value) => write!(f, "{value}"),
+            Self::Double(value) => f.write_str(&number::shortest(*value)),
+            Self::String(text) | Self::Type(text) => f.write_str(text.as_str()),
+            Self::Timestamp(time) => write!(f, "{time}"),
+            other => write!(f, "a value of type {}", other.type_name().as_str()),
+        }
+    }
+}
