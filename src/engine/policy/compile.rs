@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::engine::{
     node::{Path, Segment},
-    policy::{FailurePolicy, Policy, ResourceRule, spec, spec::GuardPolicy},
+    policy::{FailurePolicy, Policy, ResourceRule, exception::permit, spec, spec::GuardPolicy},
     rules,
     subject::Operation,
 };
@@ -80,6 +80,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         });
     }
     selects_what_it_may(&constraints.key("resourceRules"), &matches, rule, spec.failure_policy)?;
+    let exceptions = permit::permit(spec.exceptions, &Path::of(&["spec", "exceptions"]))?;
     let levels = spec.levels.into_iter().map(|one| (one.code, one.level.level())).collect();
     Ok(Policy {
         name: policy.metadata.name,
@@ -95,6 +96,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         failure: spec.failure_policy,
         failure_before: None,
         levels,
+        exceptions,
     })
 }
 
@@ -187,7 +189,7 @@ fn of(group: &str) -> String {
     if group.is_empty() { String::new() } else { format!(" of `{group}`") }
 }
 
-fn path_of(path: &serde_path_to_error::Path) -> Path {
+pub(super) fn path_of(path: &serde_path_to_error::Path) -> Path {
     use serde_path_to_error::Segment as At;
     let mut out = Path::root();
     for segment in path {
@@ -202,7 +204,7 @@ fn path_of(path: &serde_path_to_error::Path) -> Path {
 }
 
 /// serde says `unknown variant`, which is a word for programmers.
-fn plain_words(message: &str) -> String {
+pub(super) fn plain_words(message: &str) -> String {
     message
         .replace("invalid value: map, expected map with a single key", "a policy has exactly one rule, not several")
         .replace("unknown variant", "unknown value")
