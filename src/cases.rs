@@ -2,7 +2,7 @@
 
 pub mod run;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::{
         finding::Level,
         kinds,
         node::{Path, Segment},
-        policy::{Policy, PolicySet, compile, shipped},
+        policy::{Exception, Policy, PolicySet, compile, exception, shipped},
         subject::Operation,
         yaml::{self, Dialect},
     },
@@ -29,6 +29,9 @@ pub struct CaseFile {
     /// Objects that exist beside the subject, in every case.
     #[serde(default)]
     pub world: Vec<Value>,
+    /// GuardExceptions that exist in every case.
+    #[serde(default)]
+    pub exceptions: Vec<Value>,
     pub cases: Vec<Case>,
 }
 
@@ -43,6 +46,9 @@ pub struct Case {
     /// Beside the file's; an object of the same name replaces it.
     #[serde(default)]
     pub world: Vec<Value>,
+    /// GuardExceptions beside the file's.
+    #[serde(default)]
+    pub exceptions: Vec<Value>,
     /// Whether what is not in the world does not exist; else it is unknown.
     #[serde(default = "yes")]
     pub closed_world: bool,
@@ -96,6 +102,9 @@ pub struct Expectation {
     /// Codes of the findings that a webhook warns of.
     #[serde(default)]
     pub warned: Option<Vec<String>>,
+    /// Codes of the findings that an exception spares for some policy.
+    #[serde(default)]
+    pub excepted: Option<Vec<String>>,
     /// The object after `/mutate`.
     #[serde(default)]
     pub patched: Option<Value>,
@@ -196,6 +205,22 @@ impl CaseFile {
             }
         };
         Ok(PolicySet::new(wanted.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// The exceptions of a case.
+    ///
+    /// # Errors
+    /// One that does not compile.
+    pub fn exceptions(&self, case: &Case) -> Result<Vec<Arc<Exception>>, BadCase> {
+        let of_file = self.exceptions.iter().enumerate().map(|(i, one)| (Path::of(&["exceptions"]).index(i), one));
+        let at = self.place_of(case).key("exceptions");
+        let own = case.exceptions.iter().enumerate().map(|(i, one)| (at.index(i), one));
+        let one = |(at, value): (Path, &Value)| {
+            let read = exception::compile::compile(value, "default");
+            read.map(Arc::new)
+                .map_err(|error| BadCase { at: at.join(&error.path), message: format!("exception: {}", error.message) })
+        };
+        of_file.chain(own).map(one).collect()
     }
 
     /// Where one of its cases stands in the file.

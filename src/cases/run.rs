@@ -1,6 +1,6 @@
 //! Runs a case through the engine and says what differs.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use crate::{
         policy::PolicySet,
         select::Door,
         subject::{Attributes, ObjectKey, Operation, Subject},
-        verdict::Verdict,
+        verdict::{Exemption, Verdict},
         view::{View, control_plane::ControlPlane},
     },
     files::world::{self, Given},
@@ -41,8 +41,14 @@ pub struct Outcome {
     pub verdict: Verdict,
     pub patched: Value,
     pub allowed: bool,
+    /// Whether a webhook that has no cluster to make objects in lets it pass.
+    pub allowed_alone: bool,
     pub warned: Vec<String>,
     pub ensures: Vec<Value>,
+    /// Codes that an exception spares for some policy.
+    pub excepted: Vec<String>,
+    /// Exceptions of which a webhook warns that they are about to end.
+    pub ending: usize,
 }
 
 /// Reads what the case needs.
@@ -52,7 +58,7 @@ pub struct Outcome {
 pub fn prepare(file: &CaseFile, case: &Case) -> Result<Prepared, BadCase> {
     let place = file.place_of(case);
     let bad = |at: Path, message: String| BadCase { at, message };
-    let policies = file.policies(case)?;
+    let policies = file.policies(case)?.with_exceptions(file.exceptions(case)?);
     let mut control_plane = ControlPlane::default();
     for (index, text) in case.control_plane.iter().enumerate() {
         let at = || place.key("controlPlane").index(index);
@@ -124,7 +130,10 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let decision = decide(&validated, ask);
     Outcome {
         allowed: !decision.is_denied(),
+        allowed_alone: !decide(&validated, Ask { ensure: Ensure::Impossible, ..ask }).is_denied(),
         warned: warned(&decision),
+        excepted: excepted(&decision),
+        ending: ending(&decision),
         ensures: decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect(),
         patched: Arc::unwrap_or_clone(settled.value),
         verdict,
@@ -157,6 +166,13 @@ pub fn differences(case: &Case, outcome: &Outcome) -> Vec<String> {
             differences.push(format!("expected warned: {warned:?}, got {:?}", outcome.warned));
         }
     }
+    if let Some(excepted) = &expect.excepted {
+        let mut excepted = excepted.clone();
+        excepted.sort();
+        if excepted != outcome.excepted {
+            differences.push(format!("expected excepted: {excepted:?}, got {:?}", outcome.excepted));
+        }
+    }
     if let Some(patched) = &expect.patched
         && *patched != outcome.patched
     {
@@ -180,6 +196,19 @@ fn warned(decision: &Decision<'_>) -> Vec<String> {
         decision.warned.iter().map(|(judged, _)| judged.finding.code.clone().into_owned()).collect();
     warned.sort();
     warned
+}
+
+fn excepted(decision: &Decision<'_>) -> Vec<String> {
+    let codes: BTreeSet<_> = decision.excepted.iter().map(|(judged, ..)| judged.finding.code.to_string()).collect();
+    codes.into_iter().collect()
+}
+
+fn ending(decision: &Decision<'_>) -> usize {
+    let ending = decision
+        .excepted
+        .iter()
+        .filter(|(_, asker, _)| matches!(asker.exemption, Exemption::Holds { ends_soon: true, .. }));
+    ending.map(|(.., exception)| &exception.name).collect::<BTreeSet<_>>().len()
 }
 
 fn matches(expected: &ExpectedFinding, finding: &Finding) -> bool {

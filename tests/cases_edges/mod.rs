@@ -53,14 +53,15 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
     if object != outcome.patched {
         differences.push(format!("the engine patched to {}\n    the webhook to {object}", outcome.patched));
     }
-    // Without a cluster nothing can be made: what would be made is denied by the action.
+    // Without a cluster nothing can be made.
     let validated = ask(Door::Validate(Mode::All), &object)?;
     let would_be_made = !outcome.ensures.is_empty();
-    if validated["allowed"] != json!(outcome.allowed && !would_be_made) && !(would_be_made && request.dry_run) {
-        differences.push(format!("the engine says allowed: {}, the webhook {validated}", outcome.allowed));
+    if validated["allowed"] != json!(outcome.allowed_alone) {
+        differences.push(format!("the engine says allowed: {}, the webhook {validated}", outcome.allowed_alone));
     }
     let warned = validated["warnings"].as_array().map_or(0, Vec::len);
-    if !would_be_made && warned != outcome.warned.len() && !request.dry_run {
+    let expected = outcome.warned.len() + outcome.ending;
+    if !would_be_made && warned != expected && !request.dry_run {
         differences.push(format!("the engine warns of {:?}, the webhook of {}", outcome.warned, validated["warnings"]));
     }
     Ok(differences)
@@ -90,10 +91,16 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
             std::fs::write(policies.join(name), text).unwrap();
         }
     }
-    for (position, policy) in file.policies.iter().chain(&case.policies).enumerate() {
+    let written = if case.policies.is_empty() { &file.policies } else { &case.policies };
+    for (position, policy) in written.iter().enumerate() {
         if let portcullis::cases::PolicyOrName::Policy(policy) = policy {
             std::fs::write(policies.join(format!("own-{position}.yaml")), yaml::emit(policy)).unwrap();
         }
+    }
+    let exceptions: Vec<_> = file.exceptions.iter().chain(&case.exceptions).map(yaml::emit).collect();
+    if !exceptions.is_empty() {
+        files.push(folder.path().join("exceptions.yaml"));
+        std::fs::write(folder.path().join("exceptions.yaml"), exceptions.join("---\n")).unwrap();
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.args(["check", "--format", "json", "--fail-on", "never", "--policies"]).arg(&policies);
