@@ -80,7 +80,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         });
     }
     selects_what_it_may(&constraints.key("resourceRules"), &matches, rule, spec.failure_policy)?;
-    let exceptions = permit::permit(spec.exceptions, &Path::of(&["spec", "exceptions"]))?;
+    let exceptions = permit::permit(spec.exceptions.unwrap_or_default(), &Path::of(&["spec", "exceptions"]))?;
     let levels = spec.levels.into_iter().map(|one| (one.code, one.level.level())).collect();
     Ok(Policy {
         name: policy.metadata.name,

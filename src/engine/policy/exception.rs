@@ -3,6 +3,7 @@
 
 pub mod compile;
 pub mod permit;
+pub mod reach;
 pub mod spec;
 
 use jiff::{SignedDuration, Timestamp};

@@ -56,7 +56,7 @@ pub struct GuardPolicySpec {
     pub levels: Vec<LevelOverride>,
     /// Which GuardExceptions hold against findings of this policy. Without it, none does.
     #[serde(default)]
-    pub exceptions: PermitSpec,
+    pub exceptions: Option<PermitSpec>,
     /// The built-in rule that judges, with its parameters. Exactly one.
     #[serde(default)]
     pub rule: Option<RuleSpec>,
