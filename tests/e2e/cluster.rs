@@ -106,7 +106,12 @@ pub(crate) fn install(kubectl: &Kubectl) {
     for said in restore_policies(kubectl) {
         said.succeeds();
     }
-    for resource in ["guardpolicies.portcullis.dev", "guardexceptions.portcullis.dev", "gateways.gateway.networking.k8s.io", "services"] {
+    for resource in [
+        "guardpolicies.portcullis.dev",
+        "guardexceptions.portcullis.dev",
+        "gateways.gateway.networking.k8s.io",
+        "services",
+    ] {
         wait_until("the role to count", || {
             let said = kubectl.run(&["auth", "can-i", "watch", resource, "--as", USER]);
             if said.ok { Ok(()) } else { Err(said.all()) }
