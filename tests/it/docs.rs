@@ -24,10 +24,11 @@ const METRICS: &str = "docs/metrics.md";
 const RUNBOOKS: &str = "docs/runbooks.md";
 const SECURITY: &str = "docs/security.md";
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
+    "docs/exceptions.md",
     "docs/findings.md",
     METRICS,
     "docs/operations.md",

@@ -130,12 +130,11 @@ fn placed(rendered: String, span: Option<(usize, &Range<usize>)>, places: &Place
 /// Which exception was meant for it, and whether it holds.
 fn exempted(exception: &Exempted) -> String {
     let Exempted { namespace, name, reason, expires, ends_soon, lapsed } = exception;
-    let said = match lapsed {
-        Some(why) => format!("GuardException {namespace}/{name} does not hold for it: {why}"),
-        None => {
-            let soon = if *ends_soon { ", which is soon" } else { "" };
-            format!("excepted by GuardException {namespace}/{name} until {expires}{soon}: {reason}")
-        }
+    let said = if let Some(why) = lapsed {
+        format!("GuardException {namespace}/{name} does not hold for it: {why}")
+    } else {
+        let soon = if *ends_soon { ", which is soon" } else { "" };
+        format!("excepted by GuardException {namespace}/{name} until {expires}{soon}: {reason}")
     };
     text::line(&said).into_owned()
 }
