@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    policy::{FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
+    policy::{Exception, FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
     rules::SeenIn,
     subject::{Attributes, Operation, Reads},
 };
@@ -22,17 +22,26 @@ pub enum Door {
 #[derive(Clone, Debug)]
 pub struct Selection {
     pub policies: Vec<Arc<Policy>>,
+    /// Those of the subject's namespace that name one of these policies; none for what is in no namespace.
+    pub exceptions: Vec<Arc<Exception>>,
 }
 
 impl PolicySet {
     /// The policies that this door asks about a request with these attributes.
     pub fn select(&self, door: Door, attributes: &Attributes<'_>) -> Selection {
-        let policies = self
+        let policies: Vec<_> = self
             .naming(attributes.group, attributes.resource)
             .filter(|policy| policy.is_asked(door, attributes))
             .cloned()
             .collect();
-        Selection { policies }
+        // The API server says of a Namespace that it is in itself.
+        let in_itself = attributes.group.is_empty() && attributes.kind == "Namespace";
+        let of_namespace = if in_itself { &[] } else { self.exceptions_in(attributes.namespace) };
+        let is_meant = |exception: &&Arc<Exception>| {
+            policies.iter().any(|policy: &Arc<Policy>| exception.names_policy(&policy.name))
+        };
+        let exceptions = of_namespace.iter().filter(is_meant).cloned().collect();
+        Selection { policies, exceptions }
     }
 }
 

@@ -28,6 +28,7 @@ const PAGES: [&str; 9] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
+    "docs/exceptions.md",
     "docs/findings.md",
     METRICS,
     "docs/operations.md",
