@@ -10,6 +10,7 @@ use crate::{
         node::{Path, Segment},
         rules::suggest,
         subject::Operation,
+        view::control_plane::ControlPlane,
         yaml::{self, Dialect, spans::Places},
     },
     files::{Refusal, Source},
@@ -57,6 +58,7 @@ fn nonsense(file: &CaseFile) -> Unusable {
     for (index, case) in file.cases.iter().enumerate() {
         let at = cases.index(index);
         wrong.extend(not_objects(&case.world, &at.key("world")));
+        wrong.extend(settings(case, &at));
         wrong.extend(subject(case, &at).map(|(at, message)| (at, message, None)));
         if case.expect.is_empty() {
             let help = "say what must be found, and `findings: []` where nothing must be".to_owned();
@@ -73,6 +75,22 @@ fn not_objects(world: &[Value], at: &Path) -> Vec<Wrong> {
     wrong
         .map(|(index, _)| (at.index(index), "an object of the world has `apiVersion` and `kind`".to_owned(), None))
         .collect()
+}
+
+/// What is wrong with when and for which control plane a case is judged.
+fn settings(case: &Case, at: &Path) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    if let Some(Err(error)) = case.now.as_ref().map(|now| now.parse::<jiff::Timestamp>()) {
+        let help = "a time is written as `2026-01-01T00:00:00Z`".to_owned();
+        wrong.push((at.key("now"), format!("now: {error}"), Some(help)));
+    }
+    let mut control_plane = ControlPlane::default();
+    for (index, text) in case.control_plane.iter().enumerate() {
+        if let Err(error) = control_plane.apply(text) {
+            wrong.push((at.key("controlPlane").index(index), format!("controlPlane: {error}"), None));
+        }
+    }
+    wrong
 }
 
 /// What is wrong with what a case judges.
