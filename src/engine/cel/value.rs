@@ -1,6 +1,7 @@
 //! What expressions compute with. JSON is read in place: a request's object becomes no second tree.
 
 mod equality;
+mod json;
 mod key;
 mod list;
 mod map;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::engine::{
-    cel::{Answer, Failure, Given, Meter, Program, Value, given::look_ups::Cluster, library::json_patch},
+    cel::{Answer, Failure, Given, Meter, Program, Value, given::look_ups::Cluster},
     evaluate::facts::{Facts, Seen},
     finding::{Change, Edit, Finding, Level},
     limits,
@@ -213,7 +213,7 @@ impl<'a> Expressions<'a> {
         let Value::List(list) = run(patch, &given, meter)? else {
             return Err(Failure::error("it gives no list of `JSONPatch`"));
         };
-        list.iter().map(|operation| json_patch::operation(&operation)).collect()
+        list.iter().map(|operation| operation.to_json()).collect()
     }
 
     fn seen<'b>(&self, object: &'b Json) -> Seen<'b>

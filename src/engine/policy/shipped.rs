@@ -45,6 +45,12 @@ mod tests {
 
     #[test]
     fn every_shipped_policy_compiles() {
+        for (file, text) in SHIPPED {
+            let value = yaml::tree::parse(text).unwrap().value(Dialect::Kubernetes).unwrap();
+            if let Err(bad) = compile::compile(&value) {
+                panic!("{file}: {}: {bad}", bad.path);
+            }
+        }
         let names: Vec<_> = policies().policies().iter().map(|policy| format!("{}.yaml", policy.name)).collect();
         assert_eq!(names, SHIPPED.iter().map(|(file, _)| *file).collect::<Vec<_>>());
     }
