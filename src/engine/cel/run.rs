@@ -12,7 +12,7 @@ mod logic;
 mod make;
 
 use crate::engine::cel::{
-    Answer, Failure, Given, Meter, Value,
+    Answer, Failure, Given, Meter,
     ast::{Expr, Kind},
 };
 

@@ -1,7 +1,33 @@
-//! What mutations are written with: `JSONPatch{…}` and `jsonpatch.escapeKey`.
+//! What mutations are written with: `JSONPatch{…}` and `jsonpatch.escapeKey` (apiserver `pkg/cel/mutation/jsonpatch.go` and
+//! `pkg/cel/library/jsonpatch.go`).
 
-use crate::engine::cel::functions::Overload;
+use crate::engine::cel::{
+    Failure, Type, Value,
+    functions::{Answer, Call, Overload},
+    run::cost,
+};
+
+/// `JSONPatch{op: "add", path: "/spec/replicas", value: 3}`. Only mutations may make one.
+pub fn operation() -> Type {
+    let fields = [("op", Type::String), ("from", Type::String), ("path", Type::String), ("value", Type::Dyn)];
+    Type::object("JSONPatch", fields)
+}
 
 pub fn functions() -> Vec<Overload> {
-    Vec::new()
+    vec![
+        Overload::global(
+            "jsonpatch.escapeKey",
+            "string_jsonpatch_escapeKey_string",
+            [Type::String],
+            Type::String,
+            escape_key,
+        )
+        .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
+    ]
+}
+
+/// A key as a part of a JSON pointer (RFC 6901).
+fn escape_key<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
+    let [Value::String(key)] = call.args else { return Err(Failure::no_such_overload()) };
+    Ok(Value::text(key.as_str().replace('~', "~0").replace('/', "~1")))
 }

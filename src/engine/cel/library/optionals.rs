@@ -42,7 +42,9 @@ pub fn functions() -> Vec<Overload> {
         ),
         known(names::INDEX, "optional_list_index_int", vec![Type::optional(list()), Type::Int], optional()),
         known(names::INDEX, "optional_map_index_value", vec![Type::optional(map()), k()], optional()),
-        Overload::member("last", "list_last", vec![list()], optional(), |call| end(call, |list| list.len().checked_sub(1))),
+        Overload::member("last", "list_last", vec![list()], optional(), |call| {
+            end(call, |list| list.len().checked_sub(1))
+        }),
         Overload::member("first", "list_first", vec![list()], optional(), |call| end(call, |_| Some(0))),
         Overload::global("optional.unwrap", "optional_unwrap", vec![Type::list(optional())], list(), unwrap),
         Overload::member("unwrapOpt", "optional_unwrapOpt", vec![Type::list(optional())], list(), unwrap),
@@ -81,7 +83,9 @@ fn has_value<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
 
 fn end<'a>(call: &mut Call<'_, 'a>, index: fn(&List<'a>) -> Option<usize>) -> Answer<'a> {
     match call.args {
-        [Value::List(list)] => Ok(index(list).and_then(|index| list.get(index)).map_or(Value::Optional(None), Value::some)),
+        [Value::List(list)] => {
+            Ok(index(list).and_then(|index| list.get(index)).map_or(Value::Optional(None), Value::some))
+        }
         _ => Err(Failure::no_such_overload()),
     }
 }

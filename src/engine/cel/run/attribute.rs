@@ -94,12 +94,7 @@ impl<'a> Runner<'_, 'a> {
     }
 
     #[inline(never)]
-    fn resolve_conditional(
-        &mut self,
-        condition: &'a Expr,
-        yes: &'a Expr,
-        no: &'a Expr,
-    ) -> Result<Found<'a>, Failure> {
+    fn resolve_conditional(&mut self, condition: &'a Expr, yes: &'a Expr, no: &'a Expr) -> Result<Found<'a>, Failure> {
         match self.eval(condition)? {
             Value::Bool(true) => self.resolve_operand(yes),
             Value::Bool(false) => self.resolve_operand(no),

@@ -77,9 +77,7 @@ impl Value<'_> {
             (Self::Int(int), Value::Uint(uint)) => Some(number::compare_int_uint(*int, *uint)),
             (Self::Uint(uint), Value::Int(int)) => Some(number::compare_int_uint(*int, *uint).reverse()),
             (Self::Double(double), Value::Int(int)) => number::compare_double_int(*double, *int),
-            (Self::Int(int), Value::Double(double)) => {
-                number::compare_double_int(*double, *int).map(Ordering::reverse)
-            }
+            (Self::Int(int), Value::Double(double)) => number::compare_double_int(*double, *int).map(Ordering::reverse),
             (Self::Double(double), Value::Uint(uint)) => number::compare_double_uint(*double, *uint),
             (Self::Uint(uint), Value::Double(double)) => {
                 number::compare_double_uint(*double, *uint).map(Ordering::reverse)

@@ -10,11 +10,12 @@ use crate::engine::cel::{
     value::{Bytes, List, Text},
 };
 
-pub fn functions() -> Vec<Overload> {
+pub(super) fn functions() -> Vec<Overload> {
     let list = || Type::list(Type::Parameter("A"));
     let both = |function, id, of: Type, run: Run| Overload::global(function, id, vec![of.clone(), of.clone()], of, run);
     let both_sizes = |overload: Overload| {
-        overload.costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0).saturating_add(cost::size_of(args, 1))))
+        overload
+            .costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0).saturating_add(cost::size_of(args, 1))))
     };
     vec![
         both_sizes(both("_+_", "add_bytes", Type::Bytes, add)),

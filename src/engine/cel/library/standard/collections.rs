@@ -12,7 +12,7 @@ use crate::engine::cel::{
     value::{Key, Map},
 };
 
-pub fn functions() -> Vec<Overload> {
+pub(super) fn functions() -> Vec<Overload> {
     let (a, b) = (|| Type::Parameter("A"), || Type::Parameter("B"));
     let (list, map) = (|| Type::list(a()), || Type::map(a(), b()));
     let sizes = [

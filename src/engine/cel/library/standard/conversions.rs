@@ -7,12 +7,10 @@ use crate::engine::cel::{
     value::{Bytes, Text, number},
 };
 
-pub fn functions() -> Vec<Overload> {
+pub(super) fn functions() -> Vec<Overload> {
     let a = || Type::Parameter("A");
     let conversion = |id, from: Type, function, to: Type, run: Run| Overload::global(function, id, vec![from], to, run);
-    let traversing = |overload: Overload| {
-        overload.costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0)))
-    };
+    let traversing = |overload: Overload| overload.costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0)));
     vec![
         conversion("type", a(), "type", Type::of_type(a()), type_of),
         conversion("bool_to_bool", Type::Bool, "bool", Type::Bool, same),

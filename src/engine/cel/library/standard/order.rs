@@ -8,7 +8,7 @@ use crate::engine::cel::{
     run::cost,
 };
 
-pub fn functions() -> Vec<Overload> {
+pub(super) fn functions() -> Vec<Overload> {
     let orders: [(&str, &str, Run); 4] = [
         ("_<_", "less", |call| holds(call, Ordering::is_lt)),
         ("_<=_", "less_equals", |call| holds(call, Ordering::is_le)),

@@ -6,13 +6,13 @@ use crate::engine::cel::{
     run::cost,
 };
 
-pub fn functions() -> Vec<Overload> {
-    let question = |function, id, run| Overload::member(function, id, vec![Type::String, Type::String], Type::Bool, run);
+pub(super) fn functions() -> Vec<Overload> {
+    let question =
+        |function, id, run| Overload::member(function, id, vec![Type::String, Type::String], Type::Bool, run);
     vec![
-        question("contains", "contains_string", |call| asked(call, |text, part| text.contains(part)))
-            .costing_if_known(|args, _| {
-                cost::traversal(cost::size_of(args, 0)).saturating_mul(cost::traversal(cost::size_of(args, 1)))
-            }),
+        question("contains", "contains_string", |call| asked(call, |text, part| text.contains(part))).costing_if_known(
+            |args, _| cost::traversal(cost::size_of(args, 0)).saturating_mul(cost::traversal(cost::size_of(args, 1))),
+        ),
         question("endsWith", "ends_with_string", |call| asked(call, |text, end| text.ends_with(end)))
             .costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0))),
         question("startsWith", "starts_with_string", |call| asked(call, |text, start| text.starts_with(start)))
