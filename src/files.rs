@@ -12,7 +12,7 @@ pub mod write;
 use std::{ops::Range, sync::Arc};
 
 /// A file that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Source {
     /// As the user named it; `-` is standard input.
     pub name: String,

@@ -223,7 +223,10 @@ mod tests {
             let said = unknown(wrong, &shipped::policies());
             assert_eq!(said, format!("there is no code `{wrong}`; did you mean `backend-refs/no-such-port`?"));
         }
-        assert!(unknown("\u{1b}[2J", &shipped::policies()).starts_with("there is no code `\\u{1b}[2J`; `portcullis explain`"));
+        assert!(
+            unknown("\u{1b}[2J", &shipped::policies())
+                .starts_with("there is no code `\\u{1b}[2J`; `portcullis explain`")
+        );
     }
 
     #[test]

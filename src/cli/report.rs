@@ -105,6 +105,26 @@ pub fn write(report: &Report, format: Format, options: Options, out: &mut dyn io
     }
 }
 
+/// Prints what could not be read alone, for people.
+pub fn write_refusals(report: &Report, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+    human::refusals(report, options, out)
+}
+
+/// Text of several lines, safe to print as [`line`] is.
+pub fn block(text: &str) -> String {
+    text::block(text)
+}
+
+/// JSON whose strings hold nothing that a terminal acts on.
+pub fn json_text(document: &str) -> std::borrow::Cow<'_, str> {
+    text::json(document)
+}
+
+/// `1 file`, `2 files`.
+pub fn count(n: usize, word: &str) -> String {
+    text::count(n, word)
+}
+
 /// Text from the input or the command line as one line that is safe to print to a terminal.
 pub fn line(text: &str) -> std::borrow::Cow<'_, str> {
     text::line(text)

@@ -59,7 +59,9 @@ fn spares(judged: &Judged, asker: &Asker) -> bool {
         && asker.rests != Rests::Object
         && policy.action == Action::Deny
         && !policy.levels.contains_key(code)
-        && policy.rule().is_some_and(|rule| rule.codes.iter().any(|known| known.name == code && known.level == Level::Error))
+        && policy
+            .rule()
+            .is_some_and(|rule| rule.codes.iter().any(|known| known.name == code && known.level == Level::Error))
 }
 
 /// Single objects first, those that the finding names before all: they are what it says would break.

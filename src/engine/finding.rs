@@ -151,8 +151,7 @@ impl Finding {
 
     /// What a policy's author found words for.
     pub fn new_by_author(code: String, level: Level, path: Path, message: impl Into<String>) -> Self {
-        static AUTHORS: Code =
-            Code { name: "", level: Level::Error, title: "", why: "", fix: "", example: "" };
+        static AUTHORS: Code = Code { name: "", level: Level::Error, title: "", why: "", fix: "", example: "" };
         Self { code: Cow::Owned(code), level, ..Self::new(&AUTHORS, path, message) }
     }
 

@@ -215,6 +215,7 @@ pub const CEL_REQUEST: u64 = 20_000_000;
 
 /// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
 pub const CEL_MESSAGE: usize = 5 * 1024;
+
 /// States of one regular expression of CEL, about, and bytes of its text: a label takes 4,000, a class of Unicode 300. Making so many
 /// takes some milliseconds.
 pub const CEL_PATTERN: usize = 20_000;
@@ -232,3 +233,6 @@ pub const CEL_STACK: usize = 1_000;
 
 /// Digits of a quantity in CEL. Nothing has so many, and all that is done with them costs one unit each time.
 pub const CEL_QUANTITY_DIGITS: usize = 1_000;
+
+/// Bytes of a semantic version in CEL, each comparison of which costs one unit.
+pub const CEL_VERSION_BYTES: usize = 4 * 1024;

@@ -237,9 +237,8 @@ impl<'a> Subject<'a> {
     pub fn request(&self) -> Value {
         let Attributes { operation, group, version, kind, resource, subresource, user, dry_run, .. } = self.attributes;
         let of_kind = |[group, version, kind]: [&str; 3]| json!({ "group": group, "version": version, "kind": kind });
-        let of_resource = |[group, version, resource]: [&str; 3]| {
-            json!({ "group": group, "version": version, "resource": resource })
-        };
+        let of_resource =
+            |[group, version, resource]: [&str; 3]| json!({ "group": group, "version": version, "resource": resource });
         let read = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         let asked = &self.asked;
         let mut user_info = json!({ "username": user });

@@ -24,7 +24,7 @@ const METRICS: &str = "docs/metrics.md";
 const RUNBOOKS: &str = "docs/runbooks.md";
 const SECURITY: &str = "docs/security.md";
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
@@ -33,6 +33,7 @@ const PAGES: [&str; 8] = [
     "docs/operations.md",
     RUNBOOKS,
     SECURITY,
+    "docs/testing.md",
 ];
 
 /// Of the API server, of kube-state-metrics and of the kubelet.
@@ -342,7 +343,7 @@ fn every_value_of_the_chart_that_is_named_exists() {
 }
 
 /// The part of a page between its markers is what is made from the code.
-fn assert_made(page: &str, part: &str, expected: &str) {
+pub(crate) fn assert_made(page: &str, part: &str, expected: &str) {
     let before = text(page);
     let (head, rest) = before.split_once(&format!("<!-- made: {part} -->\n")).expect("a marker");
     let (made, tail) = rest.split_once("<!-- end -->").expect("its end");

@@ -24,6 +24,9 @@ mod hostile;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;
+mod testing;
+#[cfg(feature = "server")]
+mod testing_page;
 #[cfg(feature = "server")]
 mod tls;
 mod walls;

@@ -24,16 +24,18 @@ const PLACE: &str = "\u{1}";
 const NARROWEST: usize = 60;
 
 pub(super) fn write(report: &Report, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
-    let places = Places::of(report);
-    let renderer = if options.color { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.term_width(options.width.unwrap_or(WIDTH).max(NARROWEST));
+    let (places, renderer) = (Places::of(report), renderer(options));
     for reported in &report.findings {
         writeln!(out, "{}\n", finding(report, reported, &places, &renderer))?;
     }
-    for refused in &report.refusals {
-        writeln!(out, "{}\n", refusal(refused, &places, &renderer))?;
-    }
+    refusals(report, options, out)?;
     summary::write(report, out)
+}
+
+/// What could not be read.
+pub(super) fn refusals(report: &Report, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+    let (places, renderer) = (Places::of(report), renderer(options));
+    report.refusals.iter().try_for_each(|refused| writeln!(out, "{}\n", refusal(refused, &places, &renderer)))
 }
 
 /// What is said below the source lines of a finding, as `(level, text)`.
@@ -75,6 +77,11 @@ pub(super) fn title(remedy: &Remedy) -> String {
             format!("makes {}", text::listed(&objects.iter().map(named).collect::<Vec<_>>()))
         }
     }
+}
+
+fn renderer(options: Options) -> Renderer {
+    let renderer = if options.color { Renderer::styled() } else { Renderer::plain() };
+    renderer.term_width(options.width.unwrap_or(WIDTH).max(NARROWEST))
 }
 
 fn finding(report: &Report, reported: &Reported, places: &Places<'_>, renderer: &Renderer) -> String {

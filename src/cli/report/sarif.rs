@@ -16,11 +16,7 @@ use crate::{
             text,
         },
     },
-    engine::{
-        finding::Level,
-        policy::Page,
-        rules,
-    },
+    engine::{finding::Level, policy::Page, rules},
 };
 
 #[derive(Serialize)]

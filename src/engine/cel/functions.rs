@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::cel::{
-    given::look_ups::Cluster, library::regex::Patterns, meter::Meter, types::Type, value::Value,
-};
+use crate::engine::cel::{given::look_ups::Cluster, library::regex::Patterns, meter::Meter, types::Type, value::Value};
 
 /// What a run gives.
 pub type Answer<'a> = Result<Value<'a>, Failure>;

@@ -16,7 +16,6 @@ pub mod sets;
 pub mod standard;
 pub mod strings;
 pub mod time;
-mod traversal;
 pub mod url;
 
 use std::{collections::BTreeMap, sync::LazyLock};

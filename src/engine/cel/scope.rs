@@ -51,7 +51,7 @@ pub fn mutation(variables: &[(String, Type)], params: bool) -> Scope {
 
 /// `variables`: a field for each.
 fn variables_of(variables: &[(String, Type)]) -> Type {
-    let fields = variables.iter().map(|(name, of)| (Arc::from(name.as_str()), of.clone())).collect();
+    let fields = variables.iter().map(|(name, of)| (Arc::from(name.as_str()), of.of_variable())).collect();
     Type::Object(Arc::new(ObjectType { name: "kubernetes.variables".into(), fields }))
 }
 

@@ -80,6 +80,8 @@ pub enum Key<'a> {
     Int(i64),
     Uint(u64),
     String(Text<'a>),
+    /// What Kubernetes takes for a key too, and is none in JSON: a fraction, null, a list.
+    Other(Rc<Value<'a>>),
 }
 
 /// A struct that an expression made, as `JSONPatch{…}`.
@@ -167,6 +169,8 @@ impl<'a> Value<'a> {
             Self::Bytes(bytes) => bytes.as_slice().is_empty(),
             Self::List(list) => list.len() == 0,
             Self::Map(map) => map.len() == 0,
+            Self::Duration(duration) => duration.is_zero(),
+            Self::Timestamp(timestamp) => timestamp.is_zero(),
             _ => false,
         }
     }

@@ -53,7 +53,8 @@ impl<'a> Expressions<'a> {
             return match params.not_found {
                 ParameterNotFound::Allow => Conditions::Fail,
                 ParameterNotFound::Deny => {
-                    let finding = self.not_judged(format!("its parameters, ConfigMap `{}`, are not there", params.name));
+                    let finding =
+                        self.not_judged(format!("its parameters, ConfigMap `{}`, are not there", params.name));
                     Conditions::Broken(Box::new(finding))
                 }
             };

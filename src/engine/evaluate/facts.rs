@@ -91,7 +91,9 @@ impl<'a> Seen<'a> {
         match self.lens.params(&params.name) {
             view::Answer::Found(object) => Ok(Value::from_json(object)),
             view::Answer::Absent => Ok(Value::Null),
-            view::Answer::Unknown => Err(Failure::Unknown(format!("what ConfigMap `{}` of the parameters holds", params.name))),
+            view::Answer::Unknown => {
+                Err(Failure::Unknown(format!("what ConfigMap `{}` of the parameters holds", params.name)))
+            }
         }
     }
 }

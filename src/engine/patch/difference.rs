@@ -35,7 +35,10 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
     })?;
     for kept in KEPT {
         if after.pointer(kept) != object.pointer(kept) {
-            return Err(format!("the patch would change `{}`, which no mutation may", kept.trim_start_matches('/').replace('/', ".")));
+            return Err(format!(
+                "the patch would change `{}`, which no mutation may",
+                kept.trim_start_matches('/').replace('/', ".")
+            ));
         }
     }
     let is_map = |pointer| after.pointer(pointer).is_none_or(Value::is_object);
@@ -43,10 +46,15 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
         return Err("the patch makes something of it that is no object".to_owned());
     }
     for texts in ["/metadata/labels", "/metadata/annotations", "/data"] {
-        let changed = after.pointer(texts) != object.pointer(texts) && (texts != "/data" || after.get("kind") == Some(&"ConfigMap".into()));
-        let bad = after.pointer(texts).and_then(Value::as_object).into_iter().flatten().find(|(_, value)| !value.is_string());
+        let changed = after.pointer(texts) != object.pointer(texts)
+            && (texts != "/data" || after.get("kind") == Some(&"ConfigMap".into()));
+        let bad =
+            after.pointer(texts).and_then(Value::as_object).into_iter().flatten().find(|(_, value)| !value.is_string());
         if let (true, Some((key, _))) = (changed, bad) {
-            return Err(format!("the patch makes an invalid object: `{}` holds texts, and `{key}` would be none", texts.trim_start_matches('/').replace('/', ".")));
+            return Err(format!(
+                "the patch makes an invalid object: `{}` holds texts, and `{key}` would be none",
+                texts.trim_start_matches('/').replace('/', ".")
+            ));
         }
     }
     Ok(after)

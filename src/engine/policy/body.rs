@@ -107,7 +107,8 @@ impl Policy {
             "krakend.found" => krakend::NEEDLES,
             _ => &[],
         };
-        let by_condition = self.conditions.iter().map(|(_, program)| of_condition(program)).find(|some| !some.is_empty());
+        let by_condition =
+            self.conditions.iter().map(|(_, program)| of_condition(program)).find(|some| !some.is_empty());
         let by_rule = self.rule().and_then(|rule| rule.needle.as_ref()).map(std::slice::from_ref);
         by_condition.or(by_rule).unwrap_or_default()
     }

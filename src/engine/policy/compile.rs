@@ -120,7 +120,8 @@ fn one_body(spec: &GuardPolicySpec) -> Result<Option<&spec::RuleSpec>, BadPolicy
             Err(BadPolicy::new(Path::of(&["spec"]), message))
         }
         [first, second, ..] => {
-            let message = format!("a policy has one body, and this one has `{first}` and `{second}`; write two policies");
+            let message =
+                format!("a policy has one body, and this one has `{first}` and `{second}`; write two policies");
             Err(BadPolicy::new(Path::of(&["spec", second]), message))
         }
     }

@@ -171,6 +171,10 @@ impl<'s> Checker<'s> {
         let wanted = name.strip_prefix('.').unwrap_or(name);
         let of = self.scope.structs.iter().find(|of| matches!(of, Type::Object(object) if *object.name == *wanted));
         let Some(Type::Object(object)) = of else {
+            let root = wanted.split('.').next().unwrap_or_default();
+            if let Some((_, why)) = self.scope.refused.iter().find(|(refused, _)| *refused == root) {
+                return Err(Bad::new(at, *why));
+            }
             return Err(Bad::new(at, words::no_struct(wanted, &self.scope.structs)));
         };
         *name = Arc::clone(&object.name);

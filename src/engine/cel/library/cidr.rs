@@ -10,8 +10,8 @@ use crate::engine::cel::{
     library::{
         go,
         ip::{self, Ip},
-        traversal,
     },
+    run::cost,
     types::Type,
     value::Value,
 };
@@ -24,19 +24,26 @@ pub struct Cidr {
 }
 
 pub fn functions() -> Vec<Overload> {
-    let contains_ip = |id, other| Overload::member("containsIP", id, [type_of(), other], Type::Bool, contains_ip);
-    let contains_cidr = |id, other| Overload::member("containsCIDR", id, [type_of(), other], Type::Bool, contains_cidr);
+    let contains_ip = |id, other| {
+        let overload = Overload::member("containsIP", id, [type_of(), other], Type::Bool, contains_ip);
+        overload.costing(|args, _| cost_of_ip(args))
+    };
+    let contains_cidr = |id, other| {
+        let overload = Overload::member("containsCIDR", id, [type_of(), other], Type::Bool, contains_cidr);
+        overload.costing(|args, _| cost_of_range(args))
+    };
     vec![
-        Overload::global("cidr", "string_to_cidr", [Type::String], type_of(), to_cidr).costing(traversal::of_first),
-        Overload::global("isCIDR", "is_cidr", [Type::String], Type::Bool, is_cidr).costing(traversal::of_first),
+        Overload::global("cidr", "string_to_cidr", [Type::String], type_of(), to_cidr)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
+        Overload::global("isCIDR", "is_cidr", [Type::String], Type::Bool, is_cidr)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("string", "cidr_to_string", [type_of()], Type::String, to_string),
         contains_ip("cidr_contains_ip_string", Type::String)
-            .costing(|args, _| compared(args, 2.0).saturating_add(parsed(args))),
-        contains_ip("cidr_contains_ip_ip", ip::type_of()).costing(|args, _| compared(args, 2.0)),
-        // Beside the comparison the range is masked once more.
+            .costing_if_known(|args, _| cost_of_ip(args).saturating_add(cost_of_parsing(args))),
+        contains_ip("cidr_contains_ip_ip", ip::type_of()),
         contains_cidr("cidr_contains_cidr_string", Type::String)
-            .costing(|args, _| compared(args, 2.0) + compared(args, 1.0) + 1 + parsed(args)),
-        contains_cidr("cidr_contains_cidr", type_of()).costing(|args, _| compared(args, 2.0) + compared(args, 1.0) + 1),
+            .costing_if_known(|args, _| cost_of_range(args).saturating_add(cost_of_parsing(args))),
+        contains_cidr("cidr_contains_cidr", type_of()),
         Overload::member("ip", "cidr_ip", [type_of()], ip::type_of(), to_ip),
         Overload::member("prefixLength", "cidr_prefix_length", [type_of()], Type::Int, prefix_length),
         Overload::member("masked", "cidr_masked", [type_of()], type_of(), masked),
@@ -105,12 +112,17 @@ fn type_of() -> Type {
     Type::opaque("net.CIDR")
 }
 
-fn compared(args: &[Value<'_>], times: f64) -> u64 {
-    traversal::traversal(args.first().map_or(1, traversal::size), times)
+fn cost_of_ip(args: &[Value<'_>]) -> u64 {
+    cost::rewriting(cost::size_of(args, 0))
 }
 
-fn parsed(args: &[Value<'_>]) -> u64 {
-    traversal::traversal(args.get(1).map_or(1, traversal::size), 1.0)
+/// The range is masked once more.
+fn cost_of_range(args: &[Value<'_>]) -> u64 {
+    cost_of_ip(args) + cost::traversal(cost::size_of(args, 0)) + 1
+}
+
+fn cost_of_parsing(args: &[Value<'_>]) -> u64 {
+    cost::traversal(cost::size_of(args, 1))
 }
 
 fn to_cidr<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {

@@ -6,7 +6,8 @@ use std::{fmt, net::IpAddr};
 
 use crate::engine::cel::{
     functions::{Answer, Call, Failure, Overload, Run},
-    library::{go, traversal},
+    library::go,
+    run::cost,
     types::Type,
     value::Value,
 };
@@ -27,10 +28,12 @@ pub fn functions() -> Vec<Overload> {
     ];
     let questions = questions.map(|(function, id, run)| Overload::member(function, id, [type_of()], Type::Bool, run));
     let mut functions = vec![
-        Overload::global("ip", "string_to_ip", [Type::String], type_of(), to_ip).costing(traversal::of_first),
-        Overload::global("isIP", "is_ip", [Type::String], Type::Bool, is_ip).costing(traversal::of_first),
+        Overload::global("ip", "string_to_ip", [Type::String], type_of(), to_ip)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
+        Overload::global("isIP", "is_ip", [Type::String], Type::Bool, is_ip)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("ip.isCanonical", "ip_is_canonical", [Type::String], Type::Bool, is_canonical)
-            .costing(|args, _| traversal::traversal(args.first().map_or(1, traversal::size), 2.0)),
+            .costing(|args, _| cost::rewriting(cost::size_of(args, 0))),
         Overload::global("string", "ip_to_string", [type_of()], Type::String, to_string),
         Overload::member("family", "ip_family", [type_of()], Type::Int, family),
     ];

@@ -29,7 +29,8 @@ pub fn functions() -> Vec<Overload> {
             flatten,
         )
         .costing_if_known(flattened),
-        Overload::global("lists.range", "lists_range", [Type::Int], Type::list(Type::Int), range).costing_if_known(made),
+        Overload::global("lists.range", "lists_range", [Type::Int], Type::list(Type::Int), range)
+            .costing_if_known(made),
         Overload::member("reverse", "list_reverse", [list()], list(), reverse).costing_if_known(made),
         Overload::member("distinct", "list_distinct", [list()], list(), distinct).costing_if_known(compared),
     ];

@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 
 use crate::engine::cel::{
     functions::{Answer, Call, Failure, Overload, Run},
-    library::{quantity::decimal::Decimal, traversal},
+    library::quantity::decimal::Decimal,
+    run::cost,
     types::Type,
     value::Value,
 };
@@ -38,9 +39,9 @@ pub fn functions() -> Vec<Overload> {
     let about = |function, id, result, run: Run| Overload::member(function, id, [type_of()], result, run);
     vec![
         Overload::global("quantity", "string_to_quantity", [Type::String], type_of(), to_quantity)
-            .costing(traversal::of_first),
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("isQuantity", "is_quantity_string", [Type::String], Type::Bool, is_quantity)
-            .costing(traversal::of_first),
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("sign", "quantity_sign", [type_of()], Type::Int, |call| {
             Ok(Value::Int(quantity(call)?.sign() as i64))
         }),

@@ -5,11 +5,14 @@ mod version;
 
 use std::cmp::Ordering;
 
-use crate::engine::cel::{
-    functions::{Answer, Call, Failure, Overload, Run},
-    library::traversal,
-    types::Type,
-    value::Value,
+use crate::engine::{
+    cel::{
+        functions::{Answer, Call, Failure, Overload, Run},
+        run::cost,
+        types::Type,
+        value::Value,
+    },
+    limits,
 };
 
 pub use version::Semver;
@@ -20,12 +23,13 @@ pub fn functions() -> Vec<Overload> {
     let number = |function, id, run: Run| Overload::member(function, id, [type_of()], Type::Int, run);
     vec![
         Overload::global("semver", "string_to_semver", [Type::String], type_of(), to_semver)
-            .costing(traversal::of_first),
-        Overload::global("semver", "string_bool_to_semver", texts(), type_of(), to_semver).costing(traversal::of_first),
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
+        Overload::global("semver", "string_bool_to_semver", texts(), type_of(), to_semver)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("isSemver", "is_semver_string", [Type::String], Type::Bool, is_semver)
-            .costing(traversal::of_first),
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::global("isSemver", "is_semver_string_bool", texts(), Type::Bool, is_semver)
-            .costing(traversal::of_first),
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
         Overload::member("isGreaterThan", "semver_is_greater_than", both(), Type::Bool, |call| {
             compare(call).map(|order| Value::Bool(order.is_gt()))
         }),
@@ -46,7 +50,11 @@ fn type_of() -> Type {
 }
 
 fn to_semver<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
-    parse(call)?.map(|version| Value::Semver(version.into())).map_err(Failure::error)
+    let version = parse(call)?.map_err(Failure::error)?;
+    if call.args.first().and_then(Value::as_str).is_some_and(|text| text.len() > limits::CEL_VERSION_BYTES) {
+        return Err(Failure::error("version is too long"));
+    }
+    Ok(Value::Semver(version.into()))
 }
 
 fn is_semver<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {

@@ -5,8 +5,6 @@ mod duration;
 mod timestamp;
 mod zone;
 
-use std::cmp::Ordering;
-
 pub use duration::Duration;
 pub use timestamp::Timestamp;
 
@@ -17,8 +15,14 @@ use crate::engine::cel::{
     value::Value,
 };
 
+/// But for what compares them, which is as for numbers.
 pub fn functions() -> Vec<Overload> {
-    [conversions(), arithmetic(), comparisons(), timestamp_parts(), duration_parts()].into_iter().flatten().collect()
+    [conversions(), arithmetic(), timestamp_parts(), duration_parts()].into_iter().flatten().collect()
+}
+
+/// `2024-02-29`, of the years 0 to 9999.
+pub fn is_date(text: &str) -> bool {
+    timestamp::is_date(text)
 }
 
 fn conversions() -> Vec<Overload> {
@@ -47,22 +51,6 @@ fn arithmetic() -> Vec<Overload> {
         Overload::global("_-_", "subtract_timestamp_duration", [timestamp(), duration()], timestamp(), subtract),
         Overload::global("_-_", "subtract_timestamp_timestamp", [timestamp(), timestamp()], duration(), subtract),
     ]
-}
-
-fn comparisons() -> Vec<Overload> {
-    let operators: [(&str, &str, &str, Run); 4] = [
-        ("_<_", "less_timestamp", "less_duration", |call| compare(call, Ordering::is_lt)),
-        ("_<=_", "less_equals_timestamp", "less_equals_duration", |call| compare(call, Ordering::is_le)),
-        ("_>_", "greater_timestamp", "greater_duration", |call| compare(call, Ordering::is_gt)),
-        ("_>=_", "greater_equals_timestamp", "greater_equals_duration", |call| compare(call, Ordering::is_ge)),
-    ];
-    let overloads = operators.map(|(operator, of_timestamps, of_durations, run)| {
-        [
-            Overload::global(operator, of_timestamps, [Type::Timestamp, Type::Timestamp], Type::Bool, run),
-            Overload::global(operator, of_durations, [Type::Duration, Type::Duration], Type::Bool, run),
-        ]
-    });
-    overloads.into_iter().flatten().collect()
 }
 
 /// Months, and days of a year and of a month, count from 0; only `getDate` counts from 1.
@@ -115,6 +103,7 @@ fn to_duration<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     match call.args {
         [Value::Duration(duration)] => Ok(Value::Duration(*duration)),
         [Value::String(text)] => {
+            call.meter.work(text.as_str().len() / 16)?;
             Duration::parse(text.as_str()).map(Value::Duration).ok_or_else(|| no_conversion("string", "Duration"))
         }
         // It is declared, and cel-go makes none of an int.
@@ -176,14 +165,6 @@ fn subtract<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         [Value::Timestamp(one), Value::Timestamp(other)] => {
             one.since(*other).map(Value::Duration).ok_or_else(integer_overflow)
         }
-        _ => Err(Failure::no_such_overload()),
-    }
-}
-
-fn compare<'a>(call: &mut Call<'_, 'a>, holds: fn(Ordering) -> bool) -> Answer<'a> {
-    match call.args {
-        [Value::Duration(one), Value::Duration(other)] => Ok(Value::Bool(holds(one.cmp(other)))),
-        [Value::Timestamp(one), Value::Timestamp(other)] => Ok(Value::Bool(holds(one.cmp(other)))),
         _ => Err(Failure::no_such_overload()),
     }
 }

@@ -9,7 +9,7 @@ const TRAVERSAL: f64 = 0.1;
 /// What a character of a pattern costs, for each part of the text that it is tried on.
 const PATTERN: f64 = 0.25;
 
-/// Characters of a string, bytes of bytes, elements of a list, entries of a map; 1 for all else.
+/// Characters of a string, bytes of bytes or of an address, elements of a list, entries of a map; 1 for all else.
 pub fn size(value: &Value<'_>) -> u64 {
     let size = match value {
         Value::String(text) => text.as_str().chars().count(),
@@ -17,6 +17,8 @@ pub fn size(value: &Value<'_>) -> u64 {
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
         Value::Optional(Some(value)) => return size(value),
+        Value::Ip(ip) => return ip.size(),
+        Value::Cidr(cidr) => return cidr.size(),
         _ => 1,
     };
     size as u64

@@ -55,7 +55,9 @@ pub(super) fn body(policy: &str, spec: &GuardPolicySpec, expressions: &Expressio
     let mut code = |at: &Path, name: &str| -> Result<String, BadPolicy> {
         let bad = |message: String| Err(BadPolicy::new(at.key("name"), message));
         if !is_label(name) {
-            return bad(format!("`{name}` is no name for a code: lower case letters, digits and `-`, as in `too-high`"));
+            return bad(format!(
+                "`{name}` is no name for a code: lower case letters, digits and `-`, as in `too-high`"
+            ));
         }
         if name == NOT_IDEMPOTENT || name == NOT_JUDGED {
             return bad(format!("`{name}` is what Portcullis itself says of a policy; take another name"));
@@ -122,13 +124,19 @@ fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Resu
         );
     }
     let Some(patch) = &spec.json_patch else {
-        return bad("jsonPatch", "a mutation needs a `jsonPatch` with an `expression` that gives a list of `JSONPatch`");
+        return bad(
+            "jsonPatch",
+            "a mutation needs a `jsonPatch` with an `expression` that gives a list of `JSONPatch`",
+        );
     };
     let at_patch = at.key("jsonPatch").key("expression");
     let patch = compiled(&at_patch, &patch.expression, scope, None)?;
     let is_patch = |of: &Type| matches!(of, Type::Object(of) if &*of.name == "JSONPatch");
     if !matches!(&patch.result, Type::List(of) if is_patch(of) || matches!(**of, Type::Parameter(_))) {
-        let message = format!("it gives `{}`; a patch is a list of `JSONPatch`, as `[JSONPatch{{op: 'remove', path: '/spec/x'}}]`", patch.result);
+        let message = format!(
+            "it gives `{}`; a patch is a list of `JSONPatch`, as `[JSONPatch{{op: 'remove', path: '/spec/x'}}]`",
+            patch.result
+        );
         return Err(BadPolicy::new(at_patch, message));
     }
     Ok(Mutation {

@@ -133,7 +133,8 @@ fn selects_what_it_may(
                     || "mutations do not reach".to_owned(),
                     |rule| format!("the rule `{}` does not judge", rule.name),
                 );
-                let known: Vec<_> = known.iter().map(|(group, resource)| format!("`{resource}`{}", of(group))).collect();
+                let known: Vec<_> =
+                    known.iter().map(|(group, resource)| format!("`{resource}`{}", of(group))).collect();
                 return bad(format!("{who} `{resource}`{}, but only {}", of(group), known.join(", ")));
             }
             let telemetry = ["gateway.kgateway.dev", "agentgateway.dev"].contains(&group.as_str());

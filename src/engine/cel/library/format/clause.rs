@@ -62,7 +62,8 @@ fn read(text: &str) -> Result<(Clause, &str), String> {
         return Err("unexpected end of string".to_owned());
     }
     let unparsed = |why: &str| format!("could not parse formatting clause: {why}");
-    let (precision, rest) = precision(text).map_err(|why| unparsed(&format!("error while parsing precision: {why}")))?;
+    let (precision, rest) =
+        precision(text).map_err(|why| unparsed(&format!("error while parsing precision: {why}")))?;
     let mut rest = rest.chars();
     let clause = match rest.next() {
         Some('s') => Clause::String,

@@ -40,11 +40,7 @@ impl Timestamp {
     /// may be the point. It may be out of range.
     pub fn parse(text: &str) -> Option<Self> {
         let mut reader = Reader(text.as_bytes());
-        let year = reader.number(4)?;
-        reader.expect(b'-')?;
-        let month = reader.number(2).filter(|month| (1..=12).contains(month))?;
-        reader.expect(b'-')?;
-        let day = reader.number(2).filter(|day| (1..=civil::days_of_month(year, month)).contains(day))?;
+        let (year, month, day) = reader.date()?;
         reader.expect(b'T')?;
         let hour = reader.number(2).or_else(|| reader.number(1)).filter(|hour| *hour < 24)?;
         reader.expect(b':')?;
@@ -141,6 +137,11 @@ impl fmt::Display for Timestamp {
     }
 }
 
+pub(super) fn is_date(text: &str) -> bool {
+    let mut reader = Reader(text.as_bytes());
+    reader.date().is_some() && reader.0.is_empty()
+}
+
 /// What is left to read.
 struct Reader<'t>(&'t [u8]);
 
@@ -159,6 +160,15 @@ impl Reader<'_> {
         }
         self.0 = rest;
         Some(value)
+    }
+
+    fn date(&mut self) -> Option<(i64, i64, i64)> {
+        let year = self.number(4)?;
+        self.expect(b'-')?;
+        let month = self.number(2).filter(|month| (1..=12).contains(month))?;
+        self.expect(b'-')?;
+        let day = self.number(2).filter(|day| (1..=civil::days_of_month(year, month)).contains(day))?;
+        Some((year, month, day))
     }
 
     /// Nanoseconds; digits beyond them count for nothing.
