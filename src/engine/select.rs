@@ -29,19 +29,16 @@ pub struct Selection {
 impl PolicySet {
     /// The policies that this door asks about a request with these attributes.
     pub fn select(&self, door: Door, attributes: &Attributes<'_>) -> Selection {
-        let policies: Vec<_> = self
+        let policies = self
             .naming(attributes.group, attributes.resource)
             .filter(|policy| policy.is_asked(door, attributes))
             .cloned()
             .collect();
-        // The API server says of a Namespace that it is in itself.
-        let in_itself = attributes.group.is_empty() && attributes.kind == "Namespace";
-        let of_namespace = if in_itself { &[] } else { self.exceptions_in(attributes.namespace) };
-        let is_meant = |exception: &&Arc<Exception>| {
-            policies.iter().any(|policy: &Arc<Policy>| exception.names_policy(&policy.name))
-        };
-        let exceptions = of_namespace.iter().filter(is_meant).cloned().collect();
-        Selection { policies, exceptions }
+        let selection = Selection { policies, exceptions: Vec::new() };
+        match attributes.excepting_namespace().map(|namespace| self.exceptions_in(namespace)) {
+            None | Some([]) => selection,
+            Some(exceptions) => selection.with_exceptions(exceptions),
+        }
     }
 }
 
@@ -90,6 +87,19 @@ impl Policy {
 impl Selection {
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty()
+    }
+
+    /// With those of these exceptions that name one of its policies; each replaces one of the same name.
+    #[must_use]
+    pub fn with_exceptions(mut self, exceptions: &[Arc<Exception>]) -> Self {
+        for exception in exceptions {
+            self.exceptions.retain(|known| known.name != exception.name);
+            if self.policies.iter().any(|policy| exception.names_policy(&policy.name)) {
+                self.exceptions.push(Arc::clone(exception));
+            }
+        }
+        self.exceptions.sort_by(|a, b| a.name.cmp(&b.name));
+        self
     }
 
     /// What of the request must be read before it is judged.

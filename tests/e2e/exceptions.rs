@@ -21,6 +21,7 @@ use crate::{
 pub(crate) const CASES: &[Case] = &[
     Case::new("exceptions: one holds on every replica, is told before it ends, and ends by itself", ends).alone(),
     Case::new("exceptions: one that does not compile says why, and the last good one stays", does_not_compile).alone(),
+    Case::new("exceptions: one counts right after it is applied, however late it is heard of", at_once).alone(),
     Case::new("exceptions: each says what keeps it from holding", idle).alone(),
     Case::new("exceptions: a wrong one is refused with what would be right", refused),
     Case::new("exceptions: kubectl explains every field", explained),
@@ -194,6 +195,27 @@ fn does_not_compile(sandbox: &Sandbox<'_>) {
     patch(kubectl, &["guardexception", "moving", "-n", gw], &json!({ "names": ["traces"], "objectSelector": null }));
     until(kubectl, gw, "moving", "Ready", "True");
     until_all(&[&leader], gw, false);
+}
+
+fn at_once(sandbox: &Sandbox<'_>) {
+    let crossing = Crossing::new(sandbox);
+    let (kubectl, gw) = (&crossing.kubectl, crossing.gw.as_str());
+    let leader = crossing.leader(&[]);
+    let _allowing = Allowing::exceptions(kubectl);
+    let _registration = crossing.register(&leader);
+    wait_until("the policy to allow exceptions", || {
+        kubectl.apply(&exception(gw, "moving", within(Duration::from_hours(1))).to_string());
+        let said = &answers(&[&leader], gw)[0];
+        if said["allowed"] == true { Ok(()) } else { Err(said.to_string()) }
+    });
+    let broken = objects::listener_policy(gw, "logs", "name: gone, port: 4317");
+    for _ in 0..5 {
+        kubectl.delete(&["guardexception,listenerpolicy", "--all", "-n", gw]);
+        until_all(&[&leader], gw, false);
+        // As `kubectl apply -f folder/` does: one right after the other.
+        let both = format!("---\n{}\n{broken}", exception(gw, "moving", within(Duration::from_hours(1))));
+        kubectl.apply(&both);
+    }
 }
 
 fn idle(sandbox: &Sandbox<'_>) {

@@ -87,7 +87,7 @@ fn what_is_excepted_is_printed_and_counts_for_nothing() {
     }
     let ran = check(&exception(20), "human").ends_with(0);
     let ran = ran.says("excepted[listener-policies/no-sink]").says("excepted by GuardException gw/demo until ");
-    ran.says("no findings; 1 finding excepted").says("1 judged, 1 skipped");
+    ran.says("no findings; 1 finding excepted").says("1 object judged, 1 skipped");
     let report = check(&exception(20), "json").ends_with(0).json();
     let (finding, summary) = (&report["findings"][0], &report["summary"]);
     assert_eq!((summary["errors"].as_u64(), summary["excepted"].as_u64()), (Some(0), Some(1)));
