@@ -54,14 +54,10 @@ fn it_is_refused_where_it_is_written() {
     let body = |at: u64, spec: &str, words: &[&'static str]| (spec.to_owned(), at, words.to_vec());
     let cases = [
         body(4, "  action: Deny\n", &["validations", "mutations", "backendRefs"]),
-        body(8, &format!("  rule: {{ backendRefs: {{}} }}\n{RIGHT}"), &["exactly one", "`validations`"]),
+        body(9, &format!("  rule: {{ backendRefs: {{}} }}\n{RIGHT}"), &["one body", "`rule` and `validations`"]),
         body(11, &format!("{RIGHT}    expresion: 'true'\n"), &["unknown field `expresion`", "`expression`"]),
         body(9, "  validations:\n  - expression: 'true'\n", &["missing field `name`"]),
-        body(
-            12,
-            &format!("{RIGHT}  - {{ name: a, expression: 'true' }}\n").replace("  - {", "  - {"),
-            &["two of the name `a`"],
-        ),
+        body(11, &format!("{RIGHT}  - {{ name: a, expression: 'true' }}\n"), &["two of the name `a`"]),
         body(9, "  validations:\n  - { name: A_b, expression: 'true' }\n", &["`A_b` is no name"]),
         body(10, &validation("object.spec.x"), &["it must give `bool`", "`dyn`", "bool(x)"]),
         body(10, &validation("1 + 1"), &["it must give `bool`", "`int`"]),
