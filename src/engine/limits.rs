@@ -227,6 +227,13 @@ pub const CEL_PATTERN_DEPTH: usize = 100;
 /// over, and little enough that a few requests at a time fit into the memory of a small pod.
 pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
 
+/// Levels of lists and maps that a CEL variable may hold, besides those of the objects of a request: variables that hold others
+/// would nest without end what is compared, printed and dropped by functions that call themselves.
+pub const CEL_VALUE_DEPTH: usize = 200;
+
+/// Bytes of what one mutation writes, and values of it: an object of Kubernetes is smaller (etcd takes 1.5 MiB).
+pub const CEL_JSON: usize = 3 * 1024 * 1024;
+
 /// Levels of evaluation that run inside each other, variables that ask for variables included: what the stack of a thread holds
 /// (2 MiB, without optimisations), and several times what one expression of [`CEL_DEPTH`] takes.
 pub const CEL_STACK: usize = 1_000;

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{
     finding::{Change, Code, Finding, Level},
     node::Path,
-    policy::{Body, Action, FailurePolicy, Policy, RemedyMode, RuleSpec},
+    policy::{Action, Body, FailurePolicy, Policy, RemedyMode, RuleSpec},
     rules::{Judge, Rule, SeenIn, scrape_annotations},
     subject::{Attributes, ObjectKey, Operation},
     view::control_plane::ControlPlane,
