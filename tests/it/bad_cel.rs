@@ -58,7 +58,11 @@ fn it_is_refused_where_it_is_written() {
         body(8, &format!("  rule: {{ backendRefs: {{}} }}\n{RIGHT}"), &["exactly one", "`validations`"]),
         body(11, &format!("{RIGHT}    expresion: 'true'\n"), &["unknown field `expresion`", "`expression`"]),
         body(9, "  validations:\n  - expression: 'true'\n", &["missing field `name`"]),
-        body(12, &format!("{RIGHT}  - {{ name: a, expression: 'true' }}\n").replace("  - {", "  - {"), &["two of the name `a`"]),
+        body(
+            12,
+            &format!("{RIGHT}  - {{ name: a, expression: 'true' }}\n").replace("  - {", "  - {"),
+            &["two of the name `a`"],
+        ),
         body(9, "  validations:\n  - { name: A_b, expression: 'true' }\n", &["`A_b` is no name"]),
         body(10, &validation("object.spec.x"), &["it must give `bool`", "`dyn`", "bool(x)"]),
         body(10, &validation("1 + 1"), &["it must give `bool`", "`int`"]),
@@ -68,7 +72,11 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("namespaceObject.status.phase == 'Active'"), &["status"]),
         body(10, &validation("variables.x == 1"), &["x"]),
         body(10, &validation("params.data.x == '1'"), &["params"]),
-        body(10, &validation("authorizer.requestResource.check('get').allowed()"), &["`authorizer`", "request.userInfo"]),
+        body(
+            10,
+            &validation("authorizer.requestResource.check('get').allowed()"),
+            &["`authorizer`", "request.userInfo"],
+        ),
         body(10, &validation("1 == '1'"), &["=="]),
         body(10, &validation("object.spec.x =="), &[]),
         body(10, &validation("(object.spec.x == 1"), &[]),
@@ -76,11 +84,7 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("'a'.matches('(')"), &["("]),
         body(10, &validation("duration('1 day') > duration('1h')"), &["duration"]),
         body(10, &validation("[JSONPatch{op: 'add'}].size() > 0"), &["JSONPatch"]),
-        body(
-            9,
-            &format!("  matchConditions:\n  - {{ name: a, expression: variables.x }}\n{RIGHT}"),
-            &["variables"],
-        ),
+        body(9, &format!("  matchConditions:\n  - {{ name: a, expression: variables.x }}\n{RIGHT}"), &["variables"]),
         body(9, &format!("  variables:\n  - {{ name: a-b, expression: '1' }}\n{RIGHT}"), &["`a-b`"]),
         body(
             9,
@@ -89,7 +93,11 @@ fn it_is_refused_where_it_is_written() {
             ),
             &["two"],
         ),
-        body(10, &format!("  variables:\n  - {{ name: a, expression: '1' }}\n  - {{ name: a, expression: '2' }}\n{RIGHT}"), &["two of the name `a`"]),
+        body(
+            10,
+            &format!("  variables:\n  - {{ name: a, expression: '1' }}\n  - {{ name: a, expression: '2' }}\n{RIGHT}"),
+            &["two of the name `a`"],
+        ),
         body(9, &format!("  paramRef:\n    name: ''\n{RIGHT}"), &["`paramRef` names one ConfigMap"]),
         body(11, &format!("{RIGHT}    message: \"a\\nb\"\n"), &["one line"]),
         body(11, &format!("{RIGHT}    messageExpression: 1 + 1\n"), &["it must give `string`", "`int`"]),
@@ -125,7 +133,10 @@ fn it_is_refused_where_it_is_written() {
         let at = refusals.first().and_then(|refusal| refusal["line"].as_u64()).unwrap_or_default();
         let missing: Vec<_> = words.iter().filter(|word| !message.contains(**word)).collect();
         if refusals.len() != 1 || !missing.is_empty() || at.abs_diff(*line) > 0 {
-            wrong.push(format!("{spec}  {} refusals, line {at} for {line}, without {missing:?}: {message}", refusals.len()));
+            wrong.push(format!(
+                "{spec}  {} refusals, line {at} for {line}, without {missing:?}: {message}",
+                refusals.len()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -184,6 +195,9 @@ fn hostile_expressions_are_stopped() {
         let refused = report["refusals"].as_array().is_some_and(|refusals| !refusals.is_empty());
         let text = report.to_string();
         let start: String = expression.chars().take(60).collect();
-        assert!(refused || text.contains("mine/a") || report["findings"].as_array().is_some_and(Vec::is_empty), "{start}: {text}");
+        assert!(
+            refused || text.contains("mine/a") || report["findings"].as_array().is_some_and(Vec::is_empty),
+            "{start}: {text}"
+        );
     }
 }

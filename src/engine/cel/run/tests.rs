@@ -257,7 +257,7 @@ fn conversions() {
         string(object.spec.none) => error: no such overload: string(null_type)
         type(type(1)) == type => true
         size("héé") + size(b"abc") + size([1]) + size({1: 1}) => 8
-        object.spec.replicas.size() => error: no such overload: size(int)
+        object.spec.replicas.size() => error: no such overload: size
         "abc".contains("b") && "abc".startsWith("a") && "abc".endsWith("c") => true
         "#,
     );
