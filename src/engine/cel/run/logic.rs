@@ -41,7 +41,11 @@ impl<'a> Runner<'_, 'a> {
                 self.charge(equality_cost(&left, &right))?;
                 Ok(Value::Bool(equal == wanted))
             }
-            (Err(failure), _) | (_, Err(failure)) => {
+            (Err(failure), Ok(other)) | (Ok(other), Err(failure)) => {
+                self.charge(cost::traversal(cost::size(&other).min(1)))?;
+                Err(failure)
+            }
+            (Err(failure), Err(_)) => {
                 self.charge(1)?;
                 Err(failure)
             }
