@@ -39,6 +39,10 @@ impl<'a> Runner<'_, 'a> {
             (Ok(left), Ok(right)) => {
                 let equal = left.equals(&right, self.meter)?;
                 self.charge(equality_cost(&left, &right))?;
+                // What has no answer is unequal.
+                if wanted && !left.is_comparable_with(&right) {
+                    return Err(Failure::no_such_overload());
+                }
                 Ok(Value::Bool(equal == wanted))
             }
             (Err(failure), _) | (_, Err(failure)) => {
