@@ -1,48 +1,77 @@
 //! Cases: `*.test.yaml` files that say what policies must make of objects. Ours and a user's are the same format.
 
+mod chosen;
+pub mod differences;
+mod exceptions;
+mod read;
 pub mod run;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock};
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    engine::{
-        finding::Level,
-        kinds,
-        node::{Path, Segment},
-        policy::{Policy, PolicySet, compile, shipped},
-        subject::Operation,
-        yaml::{self, Dialect},
-    },
-    files::Source,
+    engine::{finding::Level, kinds, node::Path, policy::PolicySet, subject::Operation},
+    files::{self, Refusal, Source},
 };
+pub use read::read;
 
-/// A file of cases.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+// The doc comments of what is read are what an editor shows by the schema: they are written for users.
+
+/// What policies must make of objects.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Portcullis cases")]
 pub struct CaseFile {
-    /// Policies of every case: names of shipped ones, or GuardPolicies. Without any, all shipped ones.
+    /// Policies of every case. Without any: those of the file beside this one that is called the same without `.test`,
+    /// else all shipped ones.
     #[serde(default)]
-    pub policies: Vec<PolicyOrName>,
-    /// Objects that exist beside the subject, in every case.
+    pub policies: Vec<PolicyEntry>,
+    /// Objects that exist beside the subject, in every case; ConfigMaps that policies take as `params`, too.
     #[serde(default)]
     pub world: Vec<Value>,
+    /// Labels of namespaces that are not in the world, by namespace.
+    #[serde(default)]
+    pub namespace_labels: Labels,
+    /// GuardExceptions that exist, in every case.
+    #[serde(default)]
+    pub exceptions: Vec<Value>,
+    /// At least one.
     pub cases: Vec<Case>,
+    /// Where it was read from.
+    #[serde(skip)]
+    source: Source,
+    /// What `policies` came to: the same for every case.
+    #[serde(skip)]
+    shared: OnceLock<Result<PolicySet, Unusable>>,
 }
 
-/// One case: a subject as a file or request holds it, and what is expected.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+/// Labels by namespace.
+pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A subject as a file or request holds it, and what is expected.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Case {
+    /// What the case shows.
     pub name: String,
+    /// Why the case is not run.
+    #[serde(default)]
+    pub skip: Option<String>,
     /// In place of the file's.
     #[serde(default)]
-    pub policies: Vec<PolicyOrName>,
+    pub policies: Vec<PolicyEntry>,
     /// Beside the file's; an object of the same name replaces it.
     #[serde(default)]
     pub world: Vec<Value>,
+    /// Beside the file's.
+    #[serde(default)]
+    pub namespace_labels: Labels,
+    /// Beside the file's.
+    #[serde(default)]
+    pub exceptions: Vec<Value>,
     /// Whether what is not in the world does not exist; else it is unknown.
     #[serde(default = "yes")]
     pub closed_world: bool,
@@ -55,45 +84,67 @@ pub struct Case {
     /// A change, judged as a webhook judges it.
     #[serde(default)]
     pub request: Option<Request>,
-    /// RFC 3339.
+    /// What time it is, as in `2026-01-01T00:00:00Z`, which it is where nothing is said.
     #[serde(default)]
     pub now: Option<String>,
+    /// What must come out.
     pub expect: Expectation,
 }
 
-/// A policy written out, or the name of a shipped one.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+/// A shipped policy, policies in a file, or one written out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum PolicyOrName {
+pub enum PolicyEntry {
+    /// The name of a shipped policy.
     Name(String),
+    File(PolicyFile),
+    /// A GuardPolicy.
     Policy(Value),
 }
 
+/// Policies in a file or folder.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyFile {
+    /// Relative to the file of cases.
+    pub file: PathBuf,
+}
+
 /// A change of an object.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
+    /// `CREATE`, `UPDATE` or `DELETE`.
     pub operation: Operation,
+    /// Who asks.
     #[serde(default)]
     pub user: String,
+    /// Groups of the user.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether nothing is to be stored.
     #[serde(default)]
     pub dry_run: bool,
+    /// As it would be stored; none on DELETE.
     #[serde(default)]
     pub object: Value,
+    /// As it is stored; none on CREATE.
     #[serde(default)]
     pub old_object: Value,
 }
 
-/// What must come out. What is not given is not compared, but `findings` are always all of them.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+/// What must come out. What is not given is not compared, apart from `findings`: what is found and not expected is a
+/// difference, also where nothing is expected.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expectation {
+    /// All of them, in any order.
     #[serde(default)]
-    pub findings: Vec<ExpectedFinding>,
+    pub findings: Option<Vec<ExpectedFinding>>,
     /// Whether a webhook lets it pass; for a subject, as a CREATE.
     #[serde(default)]
     pub allowed: Option<bool>,
-    /// Codes of the findings that a webhook warns of.
+    /// Codes of the findings that a webhook warns of: all of them, in any order.
     #[serde(default)]
     pub warned: Option<Vec<String>>,
     /// The object after `/mutate`.
@@ -102,102 +153,54 @@ pub struct Expectation {
     /// Objects that would be made.
     #[serde(default)]
     pub ensures: Option<Vec<Value>>,
+    /// What could not be looked up although a finding rests on it: words of each such thing, in any order. `[]` says that
+    /// all could be looked up.
+    #[serde(default)]
+    pub unknowns: Option<Vec<String>>,
+    /// Codes of the findings that an exception spares for some policy: all of them, in any order.
+    #[serde(default)]
+    pub excepted: Option<Vec<String>>,
 }
 
 /// A finding, by its code and whatever else matters.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExpectedFinding {
+    /// As in `backend-refs/not-found`; of a policy in CEL, `<policy>/<validation>`.
     pub code: String,
+    /// `error`, `warning` or `note`.
     #[serde(default)]
     pub level: Option<Level>,
+    /// Where in the object, as in `spec.default.httpSettings.accessLog[0]`.
     #[serde(default)]
     pub path: Option<String>,
     /// Words that the message, its details or its help must hold.
     #[serde(default)]
     pub says: Option<String>,
+    /// Words that the help must hold.
+    #[serde(default)]
+    pub help: Option<String>,
+    /// Whether the policy knows an edit that mends it.
     #[serde(default)]
     pub fixable: Option<bool>,
 }
 
-/// A case file cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct BadCases {
-    pub message: String,
-    /// Byte in the file.
-    pub offset: usize,
+/// Cases that cannot be run, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Unusable {
+    /// What the refusals point into; the file of cases is the first.
+    pub sources: Vec<Source>,
+    pub refusals: Vec<Refusal>,
 }
 
-/// A case makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{message}")]
-pub struct BadCase {
-    /// Where in the file.
-    pub at: Path,
-    pub message: String,
+/// The JSON schema of a file of cases, as in `docs/cases.schema.json`.
+pub fn schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<CaseFile>().to_value()
 }
 
-/// Reads a file of cases.
-///
-/// # Errors
-/// Where it is no YAML, or has a key that is not known.
-pub fn read(source: &Source) -> Result<CaseFile, BadCases> {
-    let tree = yaml::tree::parse(&source.text)
-        .map_err(|error| BadCases { message: error.message.clone(), offset: error.offset })?;
-    let value = tree
-        .value(Dialect::Kubernetes)
-        .map_err(|error| BadCases { message: error.message.clone(), offset: error.offset })?;
-    serde_path_to_error::deserialize(&value).map_err(|error| {
-        let mut path = Path::root();
-        for segment in error.path() {
-            match segment {
-                serde_path_to_error::Segment::Map { key } => path.push(Segment::Key(key.clone())),
-                serde_path_to_error::Segment::Seq { index } => path.push(Segment::Index(*index)),
-                _ => {}
-            }
-        }
-        BadCases { message: format!("`{path}`: {}", error.inner()), offset: offset(source, &path) }
-    })
-}
-
-/// The byte at which a place in a file of cases begins.
-pub fn offset(source: &Source, at: &Path) -> usize {
-    yaml::spans::locate(&source.text, at).map_or(0, |span| span.start)
-}
+// === impl CaseFile ===
 
 impl CaseFile {
-    /// The policies of a case.
-    ///
-    /// # Errors
-    /// A name that no shipped policy has, or a policy that does not compile.
-    pub fn policies(&self, case: &Case) -> Result<PolicySet, BadCase> {
-        let (wanted, at) = match &case.policies {
-            own if !own.is_empty() => (own, self.place_of(case).key("policies")),
-            _ => (&self.policies, Path::of(&["policies"])),
-        };
-        if wanted.is_empty() {
-            return Ok(shipped::policies());
-        }
-        let shipped = shipped::policies();
-        let one = |(index, policy): (usize, &PolicyOrName)| -> Result<Policy, BadCase> {
-            let at = at.index(index);
-            match policy {
-                PolicyOrName::Policy(value) => compile::compile(value).map_err(|error| BadCase {
-                    at: at.join(&error.path),
-                    message: format!("policy: {}", error.message),
-                }),
-                PolicyOrName::Name(name) => {
-                    let known = shipped.policies().iter().find(|known| known.name == *name);
-                    known
-                        .map(|policy| (**policy).clone())
-                        .ok_or_else(|| BadCase { at, message: format!("no shipped policy is named `{name}`") })
-                }
-            }
-        };
-        Ok(PolicySet::new(wanted.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?))
-    }
-
     /// Where one of its cases stands in the file.
     pub fn place_of(&self, case: &Case) -> Path {
         let position = self.cases.iter().position(|known| std::ptr::eq(known, case));
@@ -219,13 +222,43 @@ impl CaseFile {
         }
         objects.into_values().collect()
     }
+
+    /// The labels of namespaces that are not in the world: a case's beside the file's.
+    pub fn namespace_labels(&self, case: &Case) -> Labels {
+        let mut all = self.namespace_labels.clone();
+        for (namespace, labels) in &case.namespace_labels {
+            all.entry(namespace.clone()).or_default().extend(labels.clone());
+        }
+        all
+    }
 }
 
-// === impl BadCase ===
+// === impl Unusable ===
 
-impl From<BadCase> for String {
-    fn from(bad: BadCase) -> Self {
-        format!("`{}`: {}", bad.at, bad.message)
+impl Unusable {
+    /// Nothing so far that is wrong with a file.
+    fn of(file: &CaseFile) -> Self {
+        Self { sources: vec![file.source.clone()], refusals: Vec::new() }
+    }
+
+    /// This, if nothing is wrong.
+    fn or<T>(self, right: T) -> Result<T, Self> {
+        if self.refusals.is_empty() { Ok(right) } else { Err(self) }
+    }
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines = self.refusals.iter().map(|refusal| files::refusal_line(refusal, &self.sources));
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+impl From<Unusable> for String {
+    fn from(unusable: Unusable) -> Self {
+        unusable.to_string()
     }
 }
 

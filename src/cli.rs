@@ -19,6 +19,9 @@ use std::io::Write;
 
 use args::{Cli, Command};
 use check::Ended;
+use report::Report;
+
+use crate::files::policies;
 
 /// Carries out what the command line says.
 ///
@@ -51,12 +54,19 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
 }
 
 fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ended> {
+    let loaded = policies::load(&args.policies);
+    if !loaded.refusals.is_empty() {
+        let report = Report { sources: loaded.sources, refusals: loaded.refusals, ..Report::default() };
+        report::write(&report, report::Format::Human, report::Options::default(), &mut output::stderr())?;
+        return Ok(Ended::Refused);
+    }
+    let policies = &loaded.policies;
     let text = match &args.code {
-        _ if args.markdown => explain::page(),
-        None => explain::list(),
-        Some(code) => match explain::explain(code) {
+        _ if args.markdown => explain::page(policies),
+        None => explain::list(policies),
+        Some(code) => match explain::explain(code, policies) {
             Some(text) => text,
-            None => return output::refuse(&explain::unknown(code)),
+            None => return output::refuse(&explain::unknown(code, policies)),
         },
     };
     print(&text, out)

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here knows a clock, a file, a socket, an environment variable or a lock; time comes in as an argument.
 
+pub mod base64;
 pub mod cel;
 pub mod confirm;
 pub mod decide;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: files are read and written here")]
 
 pub mod encoding;
+pub mod exceptions;
 pub mod manifests;
 pub mod paths;
 pub mod policies;
@@ -12,7 +13,7 @@ pub mod write;
 use std::{ops::Range, sync::Arc};
 
 /// A file that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Source {
     /// As the user named it; `-` is standard input.
     pub name: String,

@@ -37,10 +37,7 @@ fn trials(source: &Source, root: &std::path::Path) -> Vec<Trial> {
     let name = source.name.trim_start_matches(&format!("{}/", root.display())).to_owned();
     let file = match cases::read(source) {
         Ok(file) => Arc::new(file),
-        Err(error) => {
-            let line = source.text[..error.offset].matches('\n').count() + 1;
-            return vec![Trial::test(name.clone(), move || Err(Failed::from(format!("{name}:{line}: {error}"))))];
-        }
+        Err(unusable) => return vec![Trial::test(name, move || Err(Failed::from(unusable.to_string())))],
     };
     let edges: [(&str, Through); 3] =
         [("engine", through_engine), ("webhook", cases_edges::through_webhook), ("cli", cases_edges::through_cli)];
@@ -53,7 +50,8 @@ fn trials(source: &Source, root: &std::path::Path) -> Vec<Trial> {
                     let differences = through(&file, &file.cases[position])?;
                     if differences.is_empty() { Ok(()) } else { Err(Failed::from(differences.join("\n"))) }
                 })
-                .with_kind(edge),
+                .with_kind(edge)
+                .with_ignored_flag(case.skip.is_some()),
             );
         }
     }
@@ -62,5 +60,5 @@ fn trials(source: &Source, root: &std::path::Path) -> Vec<Trial> {
 
 fn through_engine(file: &CaseFile, case: &Case) -> Result<Vec<String>, String> {
     let prepared = run::prepare(file, case)?;
-    Ok(run::differences(case, &run::judge(&prepared)))
+    Ok(run::differences(case, &run::judge(&prepared)).iter().map(ToString::to_string).collect())
 }

@@ -132,6 +132,9 @@ pub struct FixArgs {
 pub struct ExplainArgs {
     /// A code such as `backend-refs/no-such-port`; without one, all of them are listed.
     pub code: Option<String>,
+    /// Files or folders of GuardPolicies whose codes are explained, in place of the default set.
+    #[arg(long, value_name = "PATH")]
+    pub policies: Vec<PathBuf>,
     /// Print the page of all codes as Markdown.
     #[arg(long, hide = true)]
     pub markdown: bool,
@@ -139,12 +142,31 @@ pub struct ExplainArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct TestArgs {
-    /// Case files, or folders with `*.test.yaml` in them.
-    #[arg(required = true, value_name = "PATH")]
+    /// Case files, folders (their `*.test.yaml` files, at any depth), or `-` for standard input.
+    #[arg(value_name = "PATH", default_value = ".")]
     pub paths: Vec<PathBuf>,
-    /// Run only cases whose name holds this text.
+    /// Run only cases that have this text in `FILE > NAME`; repeatable, and then any of them will do.
     #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    pub filter: Vec<String>,
+    /// Print the cases, and run none.
+    #[arg(long)]
+    pub list: bool,
+    /// How results are printed.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TestFormat,
+    /// When to print colours; `auto` means on a terminal without `NO_COLOR`.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For a terminal: a line for each case, and below them what differs.
+    Human,
+    /// `version: 1`; fields are added and never changed. Its schema is `docs/test-report.schema.json`.
+    Json,
+    /// JUnit XML, for the test view of a CI system.
+    Junit,
 }
 
 #[cfg(feature = "server")]

@@ -1,48 +1,59 @@
 //! What a code means: for the terminal, and as the page `docs/findings.md`.
 
 use crate::engine::{
-    finding::{Code, Level},
-    rules::{self, RULES, Rule, suggest},
+    finding::Level,
+    policy::{Page, PolicySet},
+    rules::{RULES, Rule, SeenIn, suggest},
 };
 
 /// Columns of prose, whatever the terminal: longer lines are hard to read.
 const WIDTH: usize = 96;
 
-/// What a code means, or the codes of a rule where `code` is what their names start with; none where there is neither.
-pub fn explain(code: &str) -> Option<String> {
+/// A built-in rule, or a policy whose author wrote expressions, and its codes.
+struct Chapter<'a> {
+    /// What its codes begin with; also the name of the policy that asks for it.
+    name: &'a str,
+    rule: Option<&'static Rule>,
+    description: &'a str,
+    pages: Vec<Page<'a>>,
+}
+
+/// What a code means, or the codes of a rule or policy where `code` is what their names start with; none where there is
+/// neither. Policies are those that bring codes of their own.
+pub fn explain(code: &str, policies: &PolicySet) -> Option<String> {
     let code = code.trim();
-    match rules::code(code) {
-        Some(known) => Some(one(known)),
-        None => RULES.iter().copied().find(|rule| rule.prefix == code || rule.name == code).map(of_rule),
+    let chapters = chapters(policies);
+    let pages = chapters.iter().flat_map(|chapter| chapter.pages.iter().map(move |page| (chapter, page)));
+    for (chapter, page) in pages {
+        if page.code == code {
+            return Some(one(chapter, page));
+        }
     }
+    let is_it = |chapter: &&Chapter<'_>| chapter.name == code || chapter.rule.is_some_and(|rule| rule.name == code);
+    chapters.iter().find(is_it).map(whole)
 }
 
 /// What is said of a code that does not exist.
-pub fn unknown(code: &str) -> String {
-    let names = RULES.iter().flat_map(|rule| rule.codes).map(|code| code.name);
+pub fn unknown(code: &str, policies: &PolicySet) -> String {
+    let chapters = chapters(policies);
+    let names = || chapters.iter().flat_map(|chapter| &chapter.pages).map(|page| page.code);
     // `no-such-port` is meant for `backend-refs/no-such-port`, which is longer than a slip.
-    let short = || {
-        RULES
-            .iter()
-            .flat_map(|rule| rule.codes)
-            .map(|known| known.name)
-            .find(|name| name.split_once('/').is_some_and(|(_, short)| short == code))
-    };
+    let short = || names().find(|name| name.split_once('/').is_some_and(|(_, short)| short == code));
     let code = crate::cli::report::line(code);
-    match short().or_else(|| suggest::closest(&code, names)) {
+    match short().or_else(|| suggest::closest(&code, names())) {
         Some(meant) => format!("there is no code `{code}`; did you mean `{meant}`?"),
         None => format!("there is no code `{code}`; `portcullis explain` lists all of them"),
     }
 }
 
-/// All codes by rule.
-pub fn list() -> String {
-    let rules: Vec<_> = RULES.iter().copied().filter(|rule| !rule.codes.is_empty()).map(of_rule).collect();
-    format!("{}\nfor more about one of them: portcullis explain CODE\n", rules.join("\n"))
+/// All codes by rule and policy.
+pub fn list(policies: &PolicySet) -> String {
+    let chapters: Vec<_> = chapters(policies).iter().map(whole).collect();
+    format!("{}\nfor more about one of them: portcullis explain CODE\n", chapters.join("\n"))
 }
 
 /// The page `docs/findings.md`.
-pub fn page() -> String {
+pub fn page(policies: &PolicySet) -> String {
     let mut lines = vec![
         "# Findings\n\n\
          What Portcullis can find. `portcullis explain CODE` prints the same. A code is never renamed.\n\n\
@@ -50,56 +61,92 @@ pub fn page() -> String {
          knowing. A policy may change the level of a code: `levels: [{ code: backend-refs/not-http2, level: error }]`."
             .to_owned(),
     ];
-    for rule in RULES.iter().filter(|rule| !rule.codes.is_empty()) {
-        lines.push(format!("\n## {}\n\nIn a policy: `rule: {{ {}: {{}} }}`.", rule.prefix, rule.name));
-        if rule.seen_in == crate::engine::rules::SeenIn::Files {
+    for chapter in chapters(policies) {
+        lines.push(format!("\n## {}\n", chapter.name));
+        match chapter.rule {
+            Some(rule) => lines.push(format!("In a policy: `rule: {{ {}: {{}} }}`.", rule.name)),
+            None => lines.push(format!("{} A policy in CEL: `policies/{}.yaml`.", chapter.description, chapter.name)),
+        }
+        if chapter.rule.is_some_and(|rule| rule.seen_in == SeenIn::Files) {
             let why = "the API server drops what it looks for before a webhook sees it";
             lines.push(format!("Only files are judged: {why}."));
         }
         lines.push("\n| code | level | says |\n| --- | --- | --- |".to_owned());
-        for code in rule.codes {
-            let (name, title) = (code.name, code.title.replace('|', "\\|"));
-            lines.push(format!("| [`{name}`](#{}) | {} | {title} |", anchor(name), code.level.name()));
+        for Page { code, level, title, .. } in &chapter.pages {
+            let title = title.replace('|', "\\|");
+            lines.push(format!("| [`{code}`](#{}) | {} | {title} |", anchor(code), level.name()));
         }
-        lines.extend(rule.codes.iter().map(|code| format!("\n### {}\n\n{}", code.name, markdown(code))));
+        lines.extend(chapter.pages.iter().map(|page| format!("\n### {}\n\n{}", page.code, markdown(page))));
     }
     lines.join("\n") + "\n"
 }
 
 /// One code in Markdown, without a heading.
-pub fn markdown(code: &Code) -> String {
-    let example = code.example.trim_end();
-    format!(
-        "*{}:* {}\n\n**Why:** {}\n\n**Fix:** {}\n\n**Example** of the mistake:\n\n```yaml\n{example}\n```",
-        code.level.name(),
-        code.title,
-        code.why,
-        code.fix
-    )
+pub fn markdown(page: &Page<'_>) -> String {
+    let mut text = format!("*{}:* {}", page.level.name(), page.title);
+    for (label, prose) in [("Why", page.why), ("Fix", page.fix)] {
+        if !prose.is_empty() {
+            text += &format!("\n\n**{label}:** {}", prose.trim_end());
+        }
+    }
+    if !page.example.is_empty() {
+        text += &format!("\n\n**Example** of the mistake:\n\n```yaml\n{}\n```", page.example.trim_end());
+    }
+    text
 }
 
-fn one(code: &Code) -> String {
-    let mut lines = vec![
-        format!("{}[{}]: {}\n", code.level.name(), code.name, code.title),
-        wrapped("why: ", code.why),
-        wrapped("fix: ", code.fix),
-        "\nexample of the mistake:".to_owned(),
-    ];
-    lines.extend(code.example.trim_end().lines().map(|line| format!("    {line}")));
-    if let Some(rule) = RULES.iter().find(|rule| rule.codes.iter().any(|known| known.name == code.name)) {
-        lines.push(format!("\nrule: `{}`, asked for by the default policy `{}`", rule.name, rule.prefix));
+/// The built-in rules, and then the policies that bring codes of their own.
+fn chapters(policies: &PolicySet) -> Vec<Chapter<'_>> {
+    let of_rule = |rule: &'static Rule| Chapter {
+        name: rule.prefix,
+        rule: Some(rule),
+        description: "",
+        pages: rule.codes.iter().map(|code| Page::from(*code)).collect(),
+    };
+    let own = policies.policies().iter().filter(|policy| policy.rule().is_none());
+    let rules = RULES.iter().copied().filter(|rule| !rule.codes.is_empty()).map(of_rule);
+    rules
+        .chain(own.map(|policy| Chapter {
+            name: &policy.name,
+            rule: None,
+            description: policy.description.trim(),
+            pages: policy.pages(),
+        }))
+        .collect()
+}
+
+fn one(chapter: &Chapter<'_>, page: &Page<'_>) -> String {
+    let Page { code, level, title, why, fix, example } = *page;
+    let level = level.name();
+    let mut lines = vec![format!("{level}[{code}]: {title}\n")];
+    for (label, prose) in [("why: ", why), ("fix: ", fix)] {
+        if !prose.is_empty() {
+            lines.push(wrapped(label, prose));
+        }
     }
-    let (level, name) = (code.level.name(), code.name);
-    let other = if code.level == Level::Error { "warning" } else { "error" };
-    lines.push(format!("level: {level}, unless a policy says `levels: [{{ code: {name}, level: {other} }}]`\n"));
+    if !example.is_empty() {
+        lines.push("\nexample of the mistake:".to_owned());
+        lines.extend(example.trim_end().lines().map(|line| format!("    {line}")));
+    }
+    match chapter.rule {
+        Some(rule) => {
+            lines.push(format!("\nrule: `{}`, asked for by the default policy `{}`", rule.name, rule.prefix));
+        }
+        None => lines.push(format!("\npolicy: `{}`, written in CEL", chapter.name)),
+    }
+    let other = if page.level == Level::Error { "warning" } else { "error" };
+    lines.push(format!("level: {level}, unless a policy says `levels: [{{ code: {code}, level: {other} }}]`\n"));
     lines.join("\n")
 }
 
-fn of_rule(rule: &Rule) -> String {
-    let width = rule.codes.iter().map(|code| code.name.len()).max().unwrap_or_default();
-    let mut lines = vec![format!("{} (rule `{}`)", rule.prefix, rule.name)];
-    for code in rule.codes {
-        lines.push(format!("  {:width$}  {:7}  {}", code.name, code.level.name(), code.title));
+fn whole(chapter: &Chapter<'_>) -> String {
+    let width = chapter.pages.iter().map(|page| page.code.len()).max().unwrap_or_default();
+    let mut lines = vec![match chapter.rule {
+        Some(rule) => format!("{} (rule `{}`)", chapter.name, rule.name),
+        None => format!("{} (policy in CEL)", chapter.name),
+    }];
+    for Page { code, level, title, .. } in &chapter.pages {
+        lines.push(format!("  {code:width$}  {:7}  {title}", level.name()));
     }
     lines.join("\n") + "\n"
 }
@@ -130,8 +177,12 @@ fn anchor(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::report::tests::assert_file;
+    use super::{WIDTH, list, page, unknown};
+    use crate::{cli::report::tests::assert_file, engine::policy::shipped};
+
+    fn explain(code: &str) -> Option<String> {
+        super::explain(code, &shipped::policies())
+    }
 
     #[test]
     fn a_code_is_explained_with_its_rule_and_policy() {
@@ -162,21 +213,24 @@ mod tests {
     fn a_rule_lists_its_codes_by_either_name() {
         assert_eq!(explain("backend-refs"), explain("backendRefs"));
         assert!(explain("backend-refs").unwrap().contains("backend-refs/udp"));
-        assert!(list().contains("reference-grants/missing"));
+        assert!(list(&shipped::policies()).contains("reference-grants/missing"));
     }
 
     #[test]
     fn a_wrong_code_is_answered_with_the_closest() {
         assert_eq!(explain("backend-refs/no-such-prt"), None);
         for wrong in ["backend-refs/no-such-prt", "no-such-port"] {
-            let said = unknown(wrong);
+            let said = unknown(wrong, &shipped::policies());
             assert_eq!(said, format!("there is no code `{wrong}`; did you mean `backend-refs/no-such-port`?"));
         }
-        assert!(unknown("\u{1b}[2J").starts_with("there is no code `\\u{1b}[2J`; `portcullis explain`"));
+        assert!(
+            unknown("\u{1b}[2J", &shipped::policies())
+                .starts_with("there is no code `\\u{1b}[2J`; `portcullis explain`")
+        );
     }
 
     #[test]
     fn the_page_of_findings_is_up_to_date() {
-        assert_file("docs/findings.md", &page());
+        assert_file("docs/findings.md", &page(&shipped::policies()));
     }
 }

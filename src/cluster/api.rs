@@ -150,9 +150,9 @@ impl Api {
     }
 
     /// Whether a kind can be listed at all.
-    pub async fn can_list(&self, resource: &ApiResource) -> bool {
+    pub async fn can_list(&self, resource: &ApiResource, namespace: &str) -> bool {
         let one = ListParams::default().limit(1);
-        let all = self.objects_of(resource, "");
+        let all = self.objects_of(resource, namespace);
         let listed = tokio::time::timeout(Duration::from_millis(limits::CALL_MS), all.list(&one)).await;
         matches!(listed, Ok(Ok(_)))
     }

@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time};
 
 use crate::{
     cluster::api::{Api, Observed},
-    engine::{kinds::Kind, subject::ObjectKey},
+    engine::{kinds::Kind, name::Name, subject::ObjectKey},
 };
 
 /// How often a kind is looked for that is not served: a definition may be installed at any time.
@@ -73,12 +73,12 @@ enum Ended {
     NoStreaming,
 }
 
-/// Tells what is heard of a kind until nobody listens.
-pub async fn follow(api: Api, kind: &'static Kind, heard: mpsc::Sender<Heard>) {
+/// Tells what is heard of a kind, in one namespace or with an empty one in all, until nobody listens.
+pub async fn follow(api: Api, kind: &'static Kind, namespace: Name, heard: mpsc::Sender<Heard>) {
     let mut streaming = true;
     loop {
         match api.discover(kind).await {
-            Ok(Some(resource)) => match watch(&api, &resource, kind, streaming, &heard).await {
+            Ok(Some(resource)) => match watch(&api, (&resource, &namespace), kind, streaming, &heard).await {
                 Ended::Unheard => return,
                 // Discovery may lag behind the API itself.
                 Ended::Gone => time::sleep(PAUSE).await,
@@ -102,7 +102,7 @@ pub async fn follow(api: Api, kind: &'static Kind, heard: mpsc::Sender<Heard>) {
 
 async fn watch(
     api: &Api,
-    resource: &ApiResource,
+    (resource, namespace): (&ApiResource, &str),
     kind: &'static Kind,
     streaming: bool,
     heard: &mpsc::Sender<Heard>,
@@ -111,13 +111,13 @@ async fn watch(
     // A streamed list is never held in one piece, neither here nor in the API server.
     let config = if streaming { config.streaming_lists() } else { config.page_size(PAGE).any_semantic() };
     let key = |observed: &Observed| observed.key(kind.group, kind.kind);
-    let stream = watcher(api.objects_of(resource, ""), config).backoff(Pauses::default());
+    let stream = watcher(api.objects_of(resource, namespace), config).backoff(Pauses::default());
     let mut stream = std::pin::pin!(stream);
     let mut failing = false;
     loop {
         let event = if failing {
             let Ok(event) = time::timeout(SILENT, stream.next()).await else {
-                failing = !api.can_list(resource).await;
+                failing = !api.can_list(resource, namespace).await;
                 if !failing && heard.send(Heard { kind, news: News::Recovered }).await.is_err() {
                     return Ended::Unheard;
                 }

@@ -27,3 +27,6 @@ pub use meter::Meter;
 pub use program::{BadExpression, Program, Scope};
 pub use types::Type;
 pub use value::Value;
+
+#[cfg(test)]
+mod hostile;

@@ -28,7 +28,7 @@ pub fn rests_on(decision: &Decision<'_>, confirmed: &BTreeSet<LookUp>, at_most: 
 pub fn wanting(look_ups: &[LookUp], view: &View, confirmed: &BTreeSet<LookUp>, at_most: usize) -> BTreeSet<LookUp> {
     let wanted = look_ups.iter().filter(|look_up| match look_up {
         LookUp::Object(key) if key.group.is_empty() => match key.kind.as_str() {
-            "Namespace" | "ConfigMap" => !view.has(key),
+            "Namespace" | "ConfigMap" => !view.knows(key),
             _ => false,
         },
         _ => false,
@@ -56,10 +56,13 @@ fn spares(judged: &Judged, asker: &Asker) -> bool {
     let policy = &asker.policy;
     asker.level == Level::Warning
         && !asker.uncertain
+        && !asker.may_be_excepted()
         && asker.rests != Rests::Object
         && policy.action == Action::Deny
         && !policy.levels.contains_key(code)
-        && policy.rule.codes.iter().any(|known| known.name == code && known.level == Level::Error)
+        && policy
+            .rule()
+            .is_some_and(|rule| rule.codes.iter().any(|known| known.name == code && known.level == Level::Error))
 }
 
 /// Single objects first, those that the finding names before all: they are what it says would break.

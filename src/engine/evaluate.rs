@@ -1,15 +1,24 @@
-//! From a selection, a subject and a view to a verdict: selectors, rules, levels and the ratchet.
+//! From a selection, a subject and a view to a verdict: selectors, rules, levels, the ratchet and exceptions.
+
+mod excepted;
+mod expressions;
+mod facts;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::{
+    expressions::{Conditions, Expressions},
+    facts::Facts,
+};
 use crate::engine::{
+    cel::Meter,
     finding::{Finding, Level, Rests},
     kinds::meta::REMEDY,
     limits,
     node::Node,
-    policy::Policy,
+    policy::{Body, Policy},
     rules::{Judge, SeenIn},
     select::Selection,
     selector::{LabelSelector, Labels},
@@ -22,42 +31,68 @@ use crate::engine::{
 enum Selected {
     Yes,
     No,
-    /// The namespace's labels are not known: findings are kept, as notes that say so.
-    IfNamespace(String),
+    /// Something that is not known decides: findings are kept, as notes that say so.
+    If(String),
+    /// Its match conditions failed: it cannot be judged, which is a finding of its own.
+    Broken(Box<Finding>),
+}
+
+/// What is shared by all policies that judge a subject.
+#[derive(Debug, Default)]
+struct Shared {
+    facts: Facts,
+    meter: Meter,
 }
 
 /// Judges a subject by every selected policy.
 pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: Timestamp) -> Verdict {
     let mut verdict = Verdict::default();
+    let mut shared = Shared::default();
     for policy in &selection.policies {
         let lens = Lens::new(view);
-        let selected = selects(policy, subject, &lens);
+        let selected = match selects(policy, subject, &lens) {
+            Selected::No => Selected::No,
+            selected => shared.conditions(policy, subject, &lens, selected),
+        };
         if matches!(selected, Selected::No) {
             verdict.look_ups.append(&mut lens.into_seen());
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
-        let scope = lens.seen();
-        let findings = run(policy, subject, &lens, now);
-        let ratcheted = ratchet(policy, subject, view, now, &findings);
+        let mut scope = lens.seen();
+        let findings = match selected {
+            Selected::Broken(ref finding) => vec![(**finding).clone()],
+            _ => shared.run(policy, subject, &lens, now),
+        };
+        let ratcheted = shared.ratchet(policy, subject, view, now, &findings);
         let mut look_ups = lens.into_seen();
-        let shared = |look_ups: &[LookUp]| if findings.is_empty() { Arc::default() } else { look_ups.into() };
-        let by_all: Arc<[LookUp]> = shared(&look_ups);
-        let by_scope: Arc<[LookUp]> = shared(&scope);
-        for (finding, ratcheted) in findings.into_iter().zip(ratcheted) {
+        let exempting = Lens::new(view);
+        let exemptions = excepted::each(selection, policy, subject, &findings, &exempting, now);
+        scope.extend(exempting.seen());
+        look_ups.extend(exempting.into_seen());
+        let kept = |look_ups: &[LookUp]| if findings.is_empty() { Arc::default() } else { look_ups.into() };
+        let by_all: Arc<[LookUp]> = kept(&look_ups);
+        let by_scope: Arc<[LookUp]> = kept(&scope);
+        for ((finding, ratcheted), (exemption, unknown)) in findings.into_iter().zip(ratcheted).zip(exemptions) {
             let finding = match &selected {
-                Selected::IfNamespace(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
-                Selected::Yes | Selected::No => finding,
+                Selected::If(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
+                Selected::Yes | Selected::No | Selected::Broken(_) => finding,
+            };
+            let uncertain = finding.unknown.is_some();
+            let finding = match unknown {
+                Some(what) if !uncertain => finding.unknown(what),
+                _ => finding,
             };
             let looked_nothing_up = by_all.len() == by_scope.len();
             let rests = if looked_nothing_up { Rests::Object } else { finding.rests };
             let asker = Asker {
                 policy: Arc::clone(policy),
                 level: finding.level,
-                uncertain: finding.unknown.is_some(),
+                uncertain,
                 ratcheted,
                 rests,
                 look_ups: Arc::clone(if rests == Rests::Object { &by_scope } else { &by_all }),
+                exemption,
             };
             push(&mut verdict, finding, asker, subject);
         }
@@ -100,15 +135,9 @@ fn by_namespace(selector: &LabelSelector, name: &str, lens: &Lens<'_>) -> Select
         Answer::Found(_) => Selected::No,
         // INVARIANT: not knowing the labels is not the same as that they do not match.
         Answer::Absent | Answer::Unknown => {
-            Selected::IfNamespace(format!("whether namespace `{name}` has the labels `{selector}`"))
+            Selected::If(format!("whether namespace `{name}` has the labels `{selector}`"))
         }
     }
-}
-
-fn run(policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>, now: Timestamp) -> Vec<Finding> {
-    let judge = Judge { subject, lens, parameters: &policy.parameters, now };
-    let findings = (policy.rule.run)(&judge);
-    bounded(findings.into_iter().filter_map(|finding| levelled(policy, finding)).collect())
 }
 
 /// The worst of them, as many as anybody reads; the last one says how many there are more.
@@ -136,39 +165,79 @@ fn levelled(policy: &Policy, mut finding: Finding) -> Option<Finding> {
     Some(if finding.unknown.is_some() { finding.at_most(Level::Warning) } else { finding })
 }
 
-/// For each finding, whether the stored object has the same error under the same view already.
-fn ratchet(policy: &Policy, subject: &Subject<'_>, view: &View, now: Timestamp, findings: &[Finding]) -> Vec<bool> {
-    let none = vec![false; findings.len()];
-    // A rule about changes compares old and new itself: what it finds is never as it was.
-    let about_changes = policy.rule.seen_in == SeenIn::Requests;
-    let errors = findings.iter().any(|finding| finding.level == Level::Error);
-    if subject.operation() != Operation::Update || about_changes || !errors {
-        return none;
+// === impl Shared ===
+
+impl Shared {
+    /// Whether a policy that selects the subject judges it: what its match conditions say.
+    fn conditions(&mut self, policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>, selected: Selected) -> Selected {
+        if policy.conditions.is_empty() && policy.params.is_none() {
+            return selected;
+        }
+        let expressions = Expressions { policy, subject, lens, facts: &self.facts };
+        match (expressions.conditions(&mut self.meter), selected) {
+            (Conditions::Hold, selected) => selected,
+            (Conditions::Fail, _) => Selected::No,
+            (_, Selected::If(what)) | (Conditions::Unknown(what), _) => Selected::If(what),
+            (Conditions::Broken(finding), _) => Selected::Broken(finding),
+        }
     }
-    let Some(before) = subject.before() else { return none };
-    let same = |key: &str| subject.object().get(key).value() == subject.old().get(key).value();
-    if same("spec") && same("data") && same("binaryData") {
-        return findings.iter().map(|finding| finding.level == Level::Error).collect();
+
+    fn run(&mut self, policy: &Policy, subject: &Subject<'_>, lens: &Lens<'_>, now: Timestamp) -> Vec<Finding> {
+        let findings = match &policy.body {
+            Body::Rule { rule, parameters } => (rule.run)(&Judge { subject, lens, parameters, now }),
+            Body::Validations(_) | Body::Mutations(_) => {
+                Expressions { policy, subject, lens, facts: &self.facts }.findings(&mut self.meter)
+            }
+        };
+        bounded(findings.into_iter().filter_map(|finding| levelled(policy, finding)).collect())
     }
-    let old = run(policy, &before, &Lens::new(view), now);
-    findings
-        .iter()
-        .map(|finding| {
-            finding.level == Level::Error
-                && old.iter().any(|o| {
-                    o.level == Level::Error
-                        && o.code == finding.code
-                        && o.message == finding.message
-                        && finding.related.iter().all(|new| o.related.contains(new))
-                })
-        })
-        .collect()
+
+    /// For each finding, whether the stored object has the same error under the same view already.
+    fn ratchet(
+        &mut self,
+        policy: &Policy,
+        subject: &Subject<'_>,
+        view: &View,
+        now: Timestamp,
+        findings: &[Finding],
+    ) -> Vec<bool> {
+        let none = vec![false; findings.len()];
+        // A rule about changes compares old and new itself: what it finds is never as it was.
+        let about_changes = policy.seen_in() == SeenIn::Requests;
+        let errors = findings.iter().any(|finding| finding.level == Level::Error);
+        if subject.operation() != Operation::Update || about_changes || !errors {
+            return none;
+        }
+        let Some(before) = subject.before() else { return none };
+        let same = |key: &str| subject.object().get(key).value() == subject.old().get(key).value();
+        if same("spec") && same("data") && same("binaryData") {
+            return findings.iter().map(|finding| finding.level == Level::Error).collect();
+        }
+        let mut of_before = Self { facts: Facts::default(), meter: std::mem::take(&mut self.meter) };
+        let old = of_before.run(policy, &before, &Lens::new(view), now);
+        self.meter = of_before.meter;
+        findings
+            .iter()
+            .map(|finding| {
+                finding.level == Level::Error
+                    && old.iter().any(|o| {
+                        o.level == Level::Error
+                            && o.code == finding.code
+                            && o.message == finding.message
+                            && finding.related.iter().all(|new| o.related.contains(new))
+                    })
+            })
+            .collect()
+    }
 }
 
 fn push(verdict: &mut Verdict, finding: Finding, asker: Asker, subject: &Subject<'_>) {
     // Only a policy with the same rule can say the same again.
-    let rule = asker.policy.rule.name;
-    let again = verdict.asked.iter().filter(|asked| asked.rule.name == rule).count() > 1;
+    let is_same = |asked: &&Arc<Policy>| match (asked.rule(), asker.policy.rule()) {
+        (Some(one), Some(other)) => one.name == other.name,
+        _ => false,
+    };
+    let again = verdict.asked.iter().filter(is_same).count() > 1;
     let known = verdict.judged.iter_mut().filter(|_| again).find(|judged| {
         judged.finding.code == finding.code
             && judged.finding.path == finding.path

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::{node::Path, subject::ObjectKey, yaml};
+use crate::engine::{node::Path, policy::spec::cel::Reason, subject::ObjectKey, yaml};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -68,6 +68,8 @@ pub struct Finding {
     /// What could not be looked up and would decide whether this is so. Such a finding is at most a warning.
     pub unknown: Option<String>,
     pub rests: Rests,
+    /// Which HTTP status its author wants a refusal to have.
+    pub reason: Option<Reason>,
 }
 
 /// Facts about another object.
@@ -143,7 +145,14 @@ impl Finding {
             remedy: None,
             unknown: None,
             rests: Rests::default(),
+            reason: None,
         }
+    }
+
+    /// What a policy's author found words for.
+    pub fn new_by_author(code: String, level: Level, path: Path, message: impl Into<String>) -> Self {
+        static AUTHORS: Code = Code { name: "", level: Level::Error, title: "", why: "", fix: "", example: "" };
+        Self { code: Cow::Owned(code), level, ..Self::new(&AUTHORS, path, message) }
     }
 
     /// It is wrong in itself: no other object can mend it.

@@ -38,6 +38,9 @@ pub const WARNING_CHARS: usize = 256;
 /// Characters of all warnings of an answer together; the API server drops what goes beyond 4,096.
 pub const WARNINGS_CHARS: usize = 4_096;
 
+/// Hours before an exception ends from which on it is told to those whom it spares: a week, so that somebody works in it.
+pub const NOTICE_HOURS: i64 = 7 * 24;
+
 /// Findings of one policy about one object: more are counted, and neither printed nor mended one by one.
 pub const FINDINGS: usize = 256;
 
@@ -213,9 +216,12 @@ pub const CEL_CONDITIONS: u64 = 2_500_000;
 /// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
 pub const CEL_REQUEST: u64 = 20_000_000;
 
-/// States of one regular expression of CEL, about, and bytes of its text: a label takes 4,000, a class of Unicode 300. Making so many
-/// takes some milliseconds.
-pub const CEL_PATTERN: usize = 20_000;
+/// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
+pub const CEL_MESSAGE: usize = 5 * 1024;
+
+/// States of one regular expression of CEL, about, and bytes of its text: a label takes 300, a class of Unicode 800. Making so
+/// many takes some 30 ms.
+pub const CEL_PATTERN: usize = 40_000;
 
 /// Levels of groups and repetitions in one regular expression of CEL. Go takes 1,000, on a stack that grows.
 pub const CEL_PATTERN_DEPTH: usize = 100;
@@ -223,6 +229,13 @@ pub const CEL_PATTERN_DEPTH: usize = 100;
 /// Bytes that all CEL of one request may make, whether they are kept or not: twice what the largest object takes several times
 /// over, and little enough that a few requests at a time fit into the memory of a small pod.
 pub const CEL_MEMORY: usize = 64 * 1024 * 1024;
+
+/// Levels of lists and maps that a CEL variable may hold, besides those of the objects of a request: variables that hold others
+/// would nest without end what is compared, printed and dropped by functions that call themselves.
+pub const CEL_VALUE_DEPTH: usize = 200;
+
+/// Bytes of what one mutation writes, and values of it: an object of Kubernetes is smaller (etcd takes 1.5 MiB).
+pub const CEL_JSON: usize = 3 * 1024 * 1024;
 
 /// Levels of evaluation that run inside each other, variables that ask for variables included: what the stack of a thread holds
 /// (2 MiB, without optimisations), and several times what one expression of [`CEL_DEPTH`] takes.

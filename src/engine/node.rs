@@ -108,6 +108,11 @@ impl Path {
         self.0.starts_with(&other.0)
     }
 
+    /// What follows in this path behind another one that it begins with.
+    pub fn without(&self, other: &Self) -> Option<Self> {
+        Some(Self(self.0.strip_prefix(other.0.as_slice())?.to_vec()))
+    }
+
     /// The path without its last segment, and that segment.
     pub fn split_last(&self) -> Option<(Self, &Segment)> {
         self.0.split_last().map(|(last, rest)| (Self(rest.to_vec()), last))

@@ -1,5 +1,7 @@
 //! From edits to a patched object: edits compose, a remedy is atomic, and applying twice changes nothing.
 
+pub mod difference;
+
 use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    policy::{FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
+    policy::{Exception, FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
     rules::SeenIn,
     subject::{Attributes, Operation, Reads},
 };
@@ -22,6 +22,8 @@ pub enum Door {
 #[derive(Clone, Debug)]
 pub struct Selection {
     pub policies: Vec<Arc<Policy>>,
+    /// Those of the subject's namespace that name one of these policies; none for what is in no namespace.
+    pub exceptions: Vec<Arc<Exception>>,
 }
 
 impl PolicySet {
@@ -32,14 +34,18 @@ impl PolicySet {
             .filter(|policy| policy.is_asked(door, attributes))
             .cloned()
             .collect();
-        Selection { policies }
+        let selection = Selection { policies, exceptions: Vec::new() };
+        match attributes.excepting_namespace().map(|namespace| self.exceptions_in(namespace)) {
+            None | Some([]) => selection,
+            Some(exceptions) => selection.with_exceptions(exceptions),
+        }
     }
 }
 
 impl Policy {
     /// Whether what was there before takes part in what the policy says: who is not given it would say less.
     fn needs_old(&self) -> bool {
-        self.rule.seen_in == SeenIn::Requests || !self.objects.is_empty()
+        self.seen_in() == SeenIn::Requests || !self.objects.is_empty()
     }
 
     /// Whether some request for this resource is one that this door asks it about.
@@ -52,15 +58,15 @@ impl Policy {
         match door {
             Door::Validate(mode) => {
                 let is_mine = |mode| mode == self.failure || Some(mode) == self.failure_before;
-                self.rule.seen_in != SeenIn::Files && mode.is_none_or(is_mine)
+                self.seen_in() != SeenIn::Files && mode.is_none_or(is_mine)
             }
             Door::Mutate => {
-                self.rule.seen_in != SeenIn::Files
-                    && self.rule.gives_edits
+                self.seen_in() != SeenIn::Files
+                    && self.gives_edits()
                     && self.remedy == RemedyMode::Apply
                     && operation != Operation::Delete
             }
-            Door::Files => self.rule.seen_in != SeenIn::Requests,
+            Door::Files => self.seen_in() != SeenIn::Requests,
         }
     }
 
@@ -68,7 +74,7 @@ impl Policy {
         let Attributes { group, resource, operation, .. } = *attributes;
         let matches = |resource: &str| self.matches.iter().any(|rule| rule.matches(group, resource, operation));
         let excluded = self.excludes.iter().any(|rule| rule.matches(group, resource, operation));
-        let in_files = door == Door::Files && self.rule.in_files.contains(&(group, resource));
+        let in_files = door == Door::Files && self.in_files().contains(&(group, resource));
         let selected = if attributes.subresource.is_empty() {
             matches(resource) || in_files
         } else {
@@ -83,6 +89,19 @@ impl Selection {
         self.policies.is_empty()
     }
 
+    /// With those of these exceptions that name one of its policies; each replaces one of the same name.
+    #[must_use]
+    pub fn with_exceptions(mut self, exceptions: &[Arc<Exception>]) -> Self {
+        for exception in exceptions {
+            self.exceptions.retain(|known| known.name != exception.name);
+            if self.policies.iter().any(|policy| exception.names_policy(&policy.name)) {
+                self.exceptions.push(Arc::clone(exception));
+            }
+        }
+        self.exceptions.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+
     /// What of the request must be read before it is judged.
     pub fn reads(&self, operation: Operation) -> Reads {
         Reads {
@@ -92,10 +111,13 @@ impl Selection {
         }
     }
 
-    /// Drops the policies whose rule can find nothing in an object that does not hold its needle.
+    /// Drops the policies that can find nothing in an object that holds none of their needles.
     #[must_use]
     pub fn that_may_find(mut self, contains: impl Fn(&str) -> bool) -> Self {
-        self.policies.retain(|policy| policy.rule.needle.is_none_or(&contains));
+        self.policies.retain(|policy| {
+            let needles = policy.needles();
+            needles.is_empty() || needles.iter().any(|needle| contains(needle))
+        });
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, fmt, rc::Rc, sync::Arc};
 
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::engine::{
     kinds::{
@@ -73,6 +73,20 @@ pub struct Subject<'a> {
     old: Rc<Old<'a>>,
     /// Several rules ask for it.
     telemetry: OnceCell<Option<Telemetry>>,
+    asked: Asked<'a>,
+}
+
+/// What of a request only expressions read: as it was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Of the user.
+    pub uid: &'a str,
+    pub groups: Option<&'a RawValue>,
+    pub extra: Option<&'a RawValue>,
+    pub options: Option<&'a RawValue>,
+    /// Group, version and kind, and group, version and resource, where the API server converted the object from them.
+    pub kind: Option<[&'a str; 3]>,
+    pub resource: Option<[&'a str; 3]>,
 }
 
 /// The old object, of which most UPDATEs need nothing: it is as large as the object itself.
@@ -148,6 +162,15 @@ impl<'a> Attributes<'a> {
     }
 }
 
+impl Attributes<'_> {
+    /// The namespace whose exceptions may be about the object. The API server says of a Namespace that it is in itself, and
+    /// what has no namespace is never excepted.
+    pub fn excepting_namespace(&self) -> Option<&str> {
+        let is_namespace = self.group.is_empty() && self.kind == "Namespace";
+        (!is_namespace && !self.namespace.is_empty()).then_some(self.namespace)
+    }
+}
+
 // === impl Subject ===
 
 impl<'a> Subject<'a> {
@@ -189,14 +212,16 @@ impl<'a> Subject<'a> {
             name: either(attributes.name, "name"),
         };
         let old = Rc::new(Old { raw: None, read: OnceCell::from(Arc::new(old)) });
-        Self { attributes, key, object: Arc::new(object), old, telemetry: OnceCell::new() }
+        let asked = Asked::default();
+        Self { attributes, key, object: Arc::new(object), old, telemetry: OnceCell::new(), asked }
     }
 
     /// The same request with another object, as after an edit.
     #[must_use]
     pub fn with_object(&self, object: Arc<Value>) -> Self {
         let old = Rc::clone(&self.old);
-        Self { attributes: self.attributes, key: self.key.clone(), object, old, telemetry: OnceCell::new() }
+        let (attributes, key, asked) = (self.attributes, self.key.clone(), self.asked);
+        Self { attributes, key, object, old, telemetry: OnceCell::new(), asked }
     }
 
     /// The old object judged as if it were written now: what the ratchet compares with. None unless this is an UPDATE.
@@ -208,6 +233,48 @@ impl<'a> Subject<'a> {
     /// The object as it would be stored; nothing is in it on DELETE.
     pub fn object(&self) -> Node<'_> {
         Node::root(&self.object)
+    }
+
+    /// The same subject with what else its request says.
+    #[must_use]
+    pub fn asked(mut self, asked: Asked<'a>) -> Self {
+        self.asked = asked;
+        self
+    }
+
+    /// `request` as the API server gives it to expressions: without `uid` and the objects, and without what is empty.
+    pub fn request(&self) -> Value {
+        let Attributes { operation, group, version, kind, resource, subresource, user, dry_run, .. } = self.attributes;
+        let of_kind = |[group, version, kind]: [&str; 3]| json!({ "group": group, "version": version, "kind": kind });
+        let of_resource =
+            |[group, version, resource]: [&str; 3]| json!({ "group": group, "version": version, "resource": resource });
+        let read = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        let asked = &self.asked;
+        let mut user_info = json!({ "username": user });
+        let mut request = json!({
+            "kind": of_kind([group, version, kind]),
+            "resource": of_resource([group, version, resource]),
+            "requestKind": of_kind(asked.kind.unwrap_or([group, version, kind])),
+            "requestResource": of_resource(asked.resource.unwrap_or([group, version, resource])),
+            "name": &*self.key.name,
+            "operation": operation.name(),
+            "dryRun": dry_run,
+        });
+        let set = |object: &mut Value, field: &str, value: Option<Value>| {
+            if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
+                object.insert(field.to_owned(), value);
+            }
+        };
+        let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+        set(&mut user_info, "uid", text(asked.uid));
+        set(&mut user_info, "groups", read(asked.groups));
+        set(&mut user_info, "extra", read(asked.extra));
+        set(&mut request, "userInfo", Some(user_info));
+        set(&mut request, "namespace", text(&self.key.namespace));
+        set(&mut request, "subResource", text(subresource));
+        set(&mut request, "requestSubResource", text(subresource));
+        set(&mut request, "options", read(asked.options));
+        request
     }
 
     /// What it was before; null where there was nothing, and null where it is not wanted before judging and turns out to be

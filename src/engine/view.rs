@@ -69,6 +69,8 @@ pub struct View {
     /// In the order of [`TelemetryKind::ALL`].
     telemetry: [Table<Stored>; TelemetryKind::ALL.len()],
     config_maps: Table<ConfigMap>,
+    /// The ConfigMaps of our own namespace, whole: policies read their parameters from them.
+    params: Params,
     /// In the order of [`WORKLOADS`].
     workloads: [Table<Workload>; WORKLOADS.len()],
     /// For each backend, the telemetry objects that refer to it.
@@ -76,6 +78,18 @@ pub struct View {
     /// For each Gateway, the telemetry objects that name it.
     targeting: Index<Targeted>,
 }
+
+/// Whole ConfigMaps of one namespace.
+#[derive(Clone, Debug)]
+struct Params {
+    namespace: Name,
+    objects: Table<Arc<Value>>,
+    /// All of them are known.
+    complete: bool,
+}
+
+/// The namespace that the chart is installed into unless somebody says otherwise.
+pub const OWN_NAMESPACE: &str = "portcullis-system";
 
 /// Kinds of backends that are no Services.
 static BACKENDS: [(&str, &str); 3] =
@@ -98,6 +112,17 @@ impl View {
         Self { closed: true, ..Self::open(control_plane) }
     }
 
+    /// The namespace in which policies find their parameters, if it is not [`OWN_NAMESPACE`].
+    #[must_use]
+    pub fn with_params_in(mut self, namespace: &str) -> Self {
+        self.params.namespace = Name::new(namespace);
+        self
+    }
+
+    pub const fn params_namespace(&self) -> &Name {
+        &self.params.namespace
+    }
+
     /// Says that every object of these kinds is in the view.
     #[must_use]
     pub fn complete(mut self, kinds: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
@@ -109,6 +134,11 @@ impl View {
 
     /// Says whether every object of a kind is in the view: no longer so when its watch is lost.
     pub fn mark_complete(&mut self, group: &'static str, kind: &'static str, complete: bool) {
+        // Of ConfigMaps only those of our own namespace are followed.
+        if (group, kind) == (CORE, "ConfigMap") {
+            self.params.complete = complete;
+            return;
+        }
         let kinds = Arc::make_mut(&mut self.complete);
         if complete {
             kinds.insert((group, kind));
@@ -167,7 +197,12 @@ impl View {
         match (key.group.as_str(), key.kind.as_str()) {
             (CORE, "Service") => put(&mut self.services, key, Service::read(&meta, object)),
             (CORE, "Namespace") => put(&mut self.namespaces, key, Namespace::read(&meta, object)),
-            (CORE, "ConfigMap") => put(&mut self.config_maps, key, ConfigMap::read(object)),
+            (CORE, "ConfigMap") => {
+                if key.namespace == self.params.namespace {
+                    put(&mut self.params.objects, key, Arc::new(object.clone()));
+                }
+                put(&mut self.config_maps, key, ConfigMap::read(object));
+            }
             (GATEWAY_API, "ReferenceGrant") => put_keyed(&mut self.grants, key, ReferenceGrant::read(&meta, object)),
             (GATEWAY_API, "Gateway") => put_keyed(&mut self.gateways, key, Gateway::read(&meta, object)),
             (GATEWAY_API, "GatewayClass") => put(&mut self.classes, key, GatewayClass::read(object)),
@@ -186,6 +221,9 @@ impl View {
 
     pub fn remove(&mut self, key: &ObjectKey) {
         self.forget_telemetry(key);
+        if (key.group.as_str(), key.kind.as_str()) == (CORE, "ConfigMap") && key.namespace == self.params.namespace {
+            self.params.objects.remove(&key.namespace, &key.name);
+        }
         if let Some(table) = self.table_mut(&key.group, &key.kind) {
             table.remove(&key.namespace, &key.name);
         }
@@ -205,6 +243,17 @@ impl View {
     pub fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
+    }
+
+    /// Whether all that is followed of a kind is in the view.
+    pub fn is_followed(&self, group: &str, kind: &str) -> bool {
+        if (group, kind) == (CORE, "ConfigMap") { self.params.complete } else { self.is_complete(group, kind) }
+    }
+
+    /// Whether the view can tell if this object exists.
+    pub fn knows(&self, key: &ObjectKey) -> bool {
+        let is_param = (key.group.as_str(), key.kind.as_str()) == (CORE, "ConfigMap");
+        self.has(key) || is_param && self.params.complete && key.namespace == self.params.namespace
     }
 
     /// Whether it stands for all there is, as a folder does that is judged alone.
@@ -330,6 +379,12 @@ fn put_keyed<T>(table: &mut Table<Keyed<T>>, key: &ObjectKey, value: T) {
 
 fn key_of(group: &str, kind: &str, namespace: &Name, name: &Name) -> ObjectKey {
     ObjectKey { group: Name::word(group), kind: Name::word(kind), namespace: namespace.clone(), name: name.clone() }
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { namespace: Name::known(&OWN_NAMESPACE), objects: Table::default(), complete: false }
+    }
 }
 
 // === impl Answer ===

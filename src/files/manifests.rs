@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     engine::{
-        kinds,
+        kinds::{self, config_map::KRAKEND_TELEMETRY, telemetry::krakend::Krakend},
         node::{Node, Path},
         subject::{Attributes, ObjectKey, Operation},
         yaml::{self, Dialect, spans::Places, tree::Tree},
@@ -23,6 +23,8 @@ pub struct Manifest {
     pub document: Range<usize>,
     /// Where in the document: `items[3]` in a List, else the root.
     pub within: Path,
+    /// Of a file that is no object, as `krakend.json`, but will be in one: where it is in that object, which was made up here.
+    pub carried: Option<Path>,
     /// Its own bytes in the source's text.
     pub bytes: Range<usize>,
     pub api_version: String,
@@ -31,6 +33,16 @@ pub struct Manifest {
     /// What tells it apart from all others; to be shown, see [`kinds::shown_key`].
     pub key: ObjectKey,
     pub object: Value,
+}
+
+/// A document while its objects are taken out of it.
+struct Document<'s> {
+    source: usize,
+    /// Of the source.
+    name: &'s str,
+    text: &'s str,
+    range: Range<usize>,
+    tree: Tree,
 }
 
 /// What the files hold.
@@ -104,18 +116,11 @@ fn read_document(
         manifests.refusals.push(template(source, index, range.start + at));
         return;
     }
-    let document = Parsed { source: index, range, tree };
+    let document = Document { source: index, name: &source.name, text: document.text, range, tree };
     push(manifests, &document, Path::root(), value, default_namespace);
 }
 
-/// A document that was read, while its objects are taken out of it.
-struct Parsed {
-    source: usize,
-    range: Range<usize>,
-    tree: Tree,
-}
-
-fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value, default_namespace: &str) {
+fn push(manifests: &mut Manifests, document: &Document<'_>, within: Path, value: Value, default_namespace: &str) {
     let node = Node::root(&value);
     let (api_version, kind) = (node.get("apiVersion").text(), node.get("kind").text());
     if kind.ends_with("List") && node.get("items").value().is_some_and(Value::is_array) {
@@ -137,7 +142,10 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
         return;
     }
     if kind.is_empty() || api_version.is_empty() {
-        manifests.not_objects += 1;
+        match krakend(document, &value, default_namespace).filter(|_| within.is_root()) {
+            Some(manifest) => manifests.objects.push(manifest),
+            None => manifests.not_objects += 1,
+        }
         return;
     }
     let api_version = api_version.to_owned();
@@ -154,7 +162,33 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
         resource,
         key,
         object: value,
+        carried: None,
     });
+}
+
+/// A KrakenD configuration as it is before anybody has put it into a ConfigMap. Nothing can refer to that ConfigMap.
+fn krakend(document: &Document<'_>, value: &Value, namespace: &str) -> Option<Manifest> {
+    value.pointer("/extra_config")?.get(KRAKEND_TELEMETRY)?;
+    Krakend::read(document.text).ok()??;
+    let file = document.name.rsplit('/').next().unwrap_or_default();
+    let name = file.split('.').next().filter(|name| !name.is_empty() && *name != "-").unwrap_or("krakend");
+    let key = kinds::generated_key(ObjectKey::new(kinds::CORE, "ConfigMap", namespace, name), document.name);
+    Some(Manifest {
+        source: document.source,
+        document: document.range.clone(),
+        within: Path::root(),
+        carried: Some(Path::of(&["data", file]).yaml()),
+        bytes: document.range.clone(),
+        api_version: "v1".to_owned(),
+        resource: Some("configmaps"),
+        key,
+        object: json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": name, "namespace": namespace },
+            "data": { file: document.text },
+        }),
+    })
 }
 
 /// Answers where paths of one object stand in its source.
@@ -162,6 +196,7 @@ fn push(manifests: &mut Manifests, document: &Parsed, within: Path, value: Value
 pub struct ManifestPlaces {
     places: Option<Places>,
     prefix: Path,
+    carried: Option<Path>,
     /// Byte in the source at which what was read begins.
     start: usize,
 }
@@ -169,7 +204,7 @@ pub struct ManifestPlaces {
 impl ManifestPlaces {
     /// The bytes in the source that a path of the object points at, or those of the nearest thing above it.
     pub fn span(&mut self, path: &Path) -> Range<usize> {
-        let path = self.prefix.join(path);
+        let path = self.prefix.join(&carried_out(self.carried.as_ref(), path));
         let span = self.places.as_mut().map(|places| places.locate(&path)).unwrap_or_default();
         self.start + span.start..self.start + span.end
     }
@@ -183,6 +218,11 @@ impl Manifest {
         Attributes { resource, ..Attributes::of(Operation::Create, &self.key, version) }
     }
 
+    /// Where in its document stands what has this path in the object.
+    pub fn in_document(&self, path: &Path) -> Path {
+        self.within.join(&carried_out(self.carried.as_ref(), path))
+    }
+
     /// Where paths of the object stand in its source; an item of a List is read alone.
     pub fn places(&self, source: &Source) -> ManifestPlaces {
         let (places, prefix, start) = if let Some((places, start)) =
@@ -193,7 +233,7 @@ impl Manifest {
             let text = source.text.get(self.document.clone()).unwrap_or_default();
             (Places::of(text), self.within.clone(), self.document.start)
         };
-        ManifestPlaces { places, prefix, start }
+        ManifestPlaces { places, prefix, carried: self.carried.clone(), start }
     }
 
     /// An item of a List as a document of its own, and the byte at which it begins: a List of thousands must not be read
@@ -211,6 +251,11 @@ impl Manifest {
         let indentation = " ".repeat(self.bytes.start - line);
         Some((Cow::Owned(indentation + item), line))
     }
+}
+
+/// A path without the way into what the object carries.
+fn carried_out(carried: Option<&Path>, path: &Path) -> Path {
+    carried.map_or_else(|| path.clone(), |carried| path.without(carried).unwrap_or_default())
 }
 
 fn refusal(source: &Source, index: usize, text: &str, start: usize, at: usize, message: &str) -> Refusal {

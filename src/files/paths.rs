@@ -15,6 +15,11 @@ const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
 /// Reads every file that the paths mean, in their order, folders sorted by name. `-` is standard input.
 pub fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<Refusal>) {
+    read_those(paths, has_extension)
+}
+
+/// The same where of folders only some files are wanted.
+pub fn read_those(paths: &[PathBuf], wanted: impl Fn(&Path) -> bool) -> (Vec<Source>, Vec<Refusal>) {
     let mut sources: Vec<Source> = Vec::new();
     let mut refusals = Vec::new();
     let mut refuse = |file: &Path, message: String, help: Option<&str>| {
@@ -41,7 +46,7 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<Refusal>) {
                     continue;
                 }
             };
-            if !(named || entry.file_type().is_file() && has_extension(entry.path())) {
+            if !(named || entry.file_type().is_file() && wanted(entry.path())) {
                 continue;
             }
             match std::fs::File::open(entry.path()).map_err(|error| io_words(Some(error))).and_then(read_file) {

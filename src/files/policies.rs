@@ -57,7 +57,13 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                         loaded.refusals.push(refuse(locate(&Path::of(&["metadata", "name"])), message));
                     }
                     Ok(policy) => policies.push(policy),
-                    Err(error) => loaded.refusals.push(refuse(locate(&error.path), error.message)),
+                    Err(bad) => {
+                        let path = within.join(&bad.path);
+                        let place =
+                            bad.within.as_ref().and_then(|bad| yaml::spans::within(document.text, &path, bad.at));
+                        let place = place.map_or_else(|| locate(&bad.path), |place| place.start..place.end);
+                        loaded.refusals.push(refuse(place, bad.message));
+                    }
                 }
             }
         }

@@ -48,7 +48,14 @@ pub fn view<'a>(objects: impl Iterator<Item = (&'a ObjectKey, &'a Value)>, given
 
 /// The view of manifests.
 pub fn of(manifests: &[Manifest], given: &Given) -> View {
-    view(manifests.iter().map(|manifest| (&manifest.key, &manifest.object)), given)
+    // What will be in a ConfigMap is in none yet.
+    view(
+        manifests
+            .iter()
+            .filter(|manifest| manifest.carried.is_none())
+            .map(|manifest| (&manifest.key, &manifest.object)),
+        given,
+    )
 }
 
 fn set_label(object: &mut Value, label: &str, value: &str) {

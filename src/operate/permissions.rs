@@ -45,6 +45,8 @@ const NOBODY_LEADS: &str = "nobody leads: grants are made only on request, nothi
 const FIXED: &[Permission] = &[
     on(Scope::Cluster, "portcullis.dev", "guardpolicies", READ, "no policy is in force"),
     on(Scope::Cluster, "portcullis.dev", "guardpolicies/status", &["patch"], "policies do not say how they stand"),
+    on(Scope::Cluster, "portcullis.dev", "guardexceptions", READ, "no exception is in force"),
+    on(Scope::Cluster, "portcullis.dev", "guardexceptions/status", &["patch"], "exceptions do not say how they stand"),
     // Only on dry run: no GuardPolicy is ever made.
     on(
         Scope::Cluster,
@@ -54,6 +56,7 @@ const FIXED: &[Permission] = &[
         "it cannot be tried whether the API server reaches us: entries stay at `failurePolicy: Ignore`",
     ),
     on(Scope::Cluster, "", "configmaps", &["get"], "gateways of KrakenD get no scrape annotations"),
+    on(Scope::OwnNamespace, "", "configmaps", &["list", "watch"], "policies do not find their parameters"),
     on(
         Scope::Cluster,
         "gateway.networking.k8s.io",
@@ -115,7 +118,8 @@ const FIXED: &[Permission] = &[
 
 /// Everything that these policies and the parts of the process need.
 pub fn needed(policies: &PolicySet) -> Vec<Permission> {
-    let watched = watched::by(policies).into_iter().filter_map(watched::row);
+    let followed = |kind: &(&str, &str)| *kind != watched::PARAMS;
+    let watched = watched::by(policies).into_iter().filter(followed).filter_map(watched::row);
     let reads = watched.map(|kind: &kinds::Kind| {
         on(Scope::Cluster, kind.group, kind.resource, READ, "what rests on it is unknown: findings are warnings")
     });

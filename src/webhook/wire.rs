@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::engine::subject::{Attributes, Operation};
+use crate::engine::subject::{Asked, Attributes, Operation};
 
 pub use answer::{Answer, Cause, Tally, write};
 
@@ -88,6 +88,12 @@ pub struct GroupVersionResource<'a> {
 pub struct UserInfo<'a> {
     #[serde(borrow, default)]
     pub username: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub uid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub groups: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub extra: Option<&'a RawValue>,
 }
 
 /// What is not judged, and why: input that cannot be read (400, 413, 415), or a failure of ours (5xx). The API server takes
@@ -141,6 +147,19 @@ impl Review<'_> {
             name: &request.name,
             user: &request.user_info.username,
             dry_run: request.dry_run.unwrap_or_default(),
+        }
+    }
+
+    /// What only expressions read of it.
+    pub fn asked(&self) -> Asked<'_> {
+        let Request { user_info, options, request_kind, request_resource, .. } = &self.request;
+        Asked {
+            uid: &user_info.uid,
+            groups: user_info.groups,
+            extra: user_info.extra,
+            options: *options,
+            kind: request_kind.as_ref().map(|of| [&*of.group, &*of.version, &*of.kind]),
+            resource: request_resource.as_ref().map(|of| [&*of.group, &*of.version, &*of.resource]),
         }
     }
 }

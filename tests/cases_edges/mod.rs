@@ -1,9 +1,9 @@
 //! A case through the webhook, as bytes in and bytes out, and through the command line, as files in and JSON out.
 
-use std::process::Command;
+use std::{ffi::OsStr, path::PathBuf, process::Command};
 
 use portcullis::{
-    cases::{Case, CaseFile, run},
+    cases::{Case, CaseFile, PolicyEntry, run},
     engine::{kinds, snapshot::Snapshot, yaml},
     webhook::{Door, Mode, admit, wire},
 };
@@ -18,7 +18,7 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
         let named = if object.is_null() { &request.old_object } else { object };
         let key = run::key_of(named);
         let (group, version) = kinds::split_api_version(named["apiVersion"].as_str().unwrap_or_default());
-        let resource = kinds::by_kind(group, &key.kind).map_or("", |kind| kind.resource);
+        let resource = run::resource(group, &key.kind);
         let review = json!({
             "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
             "request": {
@@ -26,7 +26,7 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
                 "kind": { "group": group, "version": version, "kind": key.kind },
                 "resource": { "group": group, "version": version, "resource": resource },
                 "name": key.name, "namespace": key.namespace,
-                "userInfo": { "username": request.user },
+                "userInfo": { "username": request.user, "groups": request.groups },
                 "object": object, "oldObject": request.old_object,
             },
         });
@@ -53,14 +53,15 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
     if object != outcome.patched {
         differences.push(format!("the engine patched to {}\n    the webhook to {object}", outcome.patched));
     }
-    // Without a cluster nothing can be made: what would be made is denied by the action.
+    // Without a cluster nothing can be made.
     let validated = ask(Door::Validate(Mode::All), &object)?;
     let would_be_made = !outcome.ensures.is_empty();
-    if validated["allowed"] != json!(outcome.allowed && !would_be_made) && !(would_be_made && request.dry_run) {
-        differences.push(format!("the engine says allowed: {}, the webhook {validated}", outcome.allowed));
+    if validated["allowed"] != json!(outcome.allowed_alone) {
+        differences.push(format!("the engine says allowed: {}, the webhook {validated}", outcome.allowed_alone));
     }
     let warned = validated["warnings"].as_array().map_or(0, Vec::len);
-    if !would_be_made && warned != outcome.warned.len() && !request.dry_run {
+    let expected = outcome.warned.len() + outcome.ending;
+    if !would_be_made && warned != expected && !request.dry_run {
         differences.push(format!("the engine warns of {:?}, the webhook of {}", outcome.warned, validated["warnings"]));
     }
     Ok(differences)
@@ -85,18 +86,44 @@ pub(crate) fn through_cli(file: &CaseFile, case: &Case) -> Result<Vec<String>, S
     std::fs::write(folder.path().join("subject.yaml"), yaml::emit(&prepared.request.object)).unwrap();
     let policies = folder.path().join("policies");
     std::fs::create_dir(&policies).unwrap();
-    for (name, text) in portcullis::engine::policy::shipped::SHIPPED {
-        if prepared.policies.policies().iter().any(|policy| format!("{}.yaml", policy.name) == *name) {
+    let mut own = case.policies.iter().chain(file.policies.iter().filter(|_| case.policies.is_empty()));
+    // Policies in files are given as the files that they are.
+    let mut given: Vec<PathBuf> = Vec::new();
+    if own.clone().next().is_none() {
+        given.extend(file.sibling());
+    }
+    for (name, text) in portcullis::engine::policy::shipped::SHIPPED.iter().filter(|_| given.is_empty()) {
+        let named = |entry: &PolicyEntry| matches!(entry, PolicyEntry::Name(known) if format!("{known}.yaml") == *name);
+        if own.clone().next().is_none() || own.clone().any(named) {
             std::fs::write(policies.join(name), text).unwrap();
         }
     }
-    for (position, policy) in file.policies.iter().chain(&case.policies).enumerate() {
-        if let portcullis::cases::PolicyOrName::Policy(policy) = policy {
-            std::fs::write(policies.join(format!("own-{position}.yaml")), yaml::emit(policy)).unwrap();
+    for (position, entry) in own.by_ref().enumerate() {
+        match entry {
+            PolicyEntry::Policy(policy) => {
+                std::fs::write(policies.join(format!("own-{position}.yaml")), yaml::emit(policy)).unwrap();
+            }
+            PolicyEntry::File(entry) => given.push(file.relative(&entry.file)),
+            PolicyEntry::Name(_) => {}
         }
     }
+    given.push(policies);
+    given.retain(|path| !path.is_dir() || std::fs::read_dir(path).unwrap().next().is_some());
+    let exceptions: Vec<_> = file.exceptions.iter().chain(&case.exceptions).map(yaml::emit).collect();
+    if !exceptions.is_empty() {
+        files.push(folder.path().join("exceptions.yaml"));
+        std::fs::write(folder.path().join("exceptions.yaml"), exceptions.join("---\n")).unwrap();
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    command.args(["check", "--format", "json", "--fail-on", "never", "--policies"]).arg(&policies);
+    command.args(["check", "--format", "json", "--fail-on", "never"]);
+    command.args(given.iter().flat_map(|path| [OsStr::new("--policies"), path.as_os_str()]));
+    for (namespace, labels) in &prepared.namespace_labels {
+        command.args(
+            labels
+                .iter()
+                .flat_map(|(key, value)| ["--namespace-labels".to_owned(), format!("{namespace}:{key}={value}")]),
+        );
+    }
     command.args(case.control_plane.iter().flat_map(|text| ["--control-plane", text]));
     if case.closed_world {
         command.arg("--closed-world");

@@ -145,6 +145,7 @@ fn elements(value: &Value<'_>) -> Option<Vec<String>> {
                     Key::Int(_) => "int",
                     Key::Uint(_) => "uint",
                     Key::String(_) => "string",
+                    Key::Other(_) => "other",
                 };
                 format!("{key}:{}", type_of(&value))
             };

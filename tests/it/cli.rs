@@ -1,9 +1,8 @@
-//! What a user types, and what comes back: exit codes, formats, colours, explanations, cases.
+//! What a user types, and what comes back: exit codes, formats, colours, explanations.
 
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    path::Path,
     process::Stdio,
 };
 
@@ -15,14 +14,6 @@ const SETUPS: [&str; 4] = ["kgateway", "agentgateway", "krakend", "central-colle
 /// Errors and warnings.
 const BROKEN: &str = "examples/kgateway/broken";
 const GOOD: &str = "examples/kgateway/good";
-
-fn written(name: &str, text: &str) -> (TempDir, String) {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join(name);
-    fs::write(&file, text).unwrap();
-    let file = file.to_str().unwrap().to_owned();
-    (folder, file)
-}
 
 #[test]
 fn good_examples_have_nothing_above_a_note() {
@@ -381,98 +372,4 @@ fn shells_complete() {
         run(["completions", shell]).ends_with(0).says("portcullis").says("closed-world");
     }
     run(["completions", "tcsh"]).ends_with(2);
-}
-
-const CASES: &str = "\
-policies: [backend-refs]
-cases:
-- name: a Service that is not there
-  subject:
-    apiVersion: gateway.kgateway.dev/v1alpha1
-    kind: ListenerPolicy
-    metadata: { name: logs, namespace: shop }
-    spec:
-      default:
-        httpSettings:
-          accessLog:
-          - openTelemetry: { grpcService: { logName: shop, backendRef: { name: missing, port: 4317 } } }
-  expect:
-    findings:
-    - { code: backend-refs/not-found }
-";
-
-#[test]
-fn cases_that_hold_pass() {
-    let (_folder, file) = written("mine.test.yaml", CASES);
-    run(["test", &file]).ends_with(0).says("ok ").says("1 passed, 0 failed");
-    run(["test", &file, "--filter", "a Service"]).ends_with(0).says("1 passed");
-    run(["test", Path::new(&file).parent().unwrap().to_str().unwrap()]).ends_with(0).says("1 passed");
-    run(["test", "tests/cases"]).ends_with(0).says(", 0 failed, 0 could not be read");
-}
-
-#[test]
-fn cases_that_do_not_hold_say_what_differs() {
-    for (from, to, says) in [
-        ("backend-refs/not-found", "backend-refs/udp", "expected backend-refs/udp"),
-        ("backend-refs/not-found", "backend-refs/udp", "unexpected"),
-        ("    findings:\n    - { code: backend-refs/not-found }\n", "    findings: []\n", "unexpected"),
-        ("{ code: backend-refs/not-found }", "{ code: backend-refs/not-found, level: note }", "expected note"),
-    ] {
-        let (_folder, file) = written("mine.test.yaml", &CASES.replace(from, to));
-        run(["test", &file]).ends_with(1).says("FAILED").says(says).says("0 passed, 1 failed");
-    }
-}
-
-#[test]
-fn a_case_that_makes_no_sense_is_refused_with_its_line() {
-    let case = |line: &str| CASES.replace("  subject:", &format!("  {line}\n  subject:"));
-    let unknown = "no shipped policy is named `backend-ref`";
-    for (text, line, says) in [
-        (CASES.replace("[backend-refs]", "\n- backend-refs\n- backend-ref"), 3, unknown),
-        (case("policies: [backend-ref]"), 4, unknown),
-        (case("policies: [{ kind: GuardPolicy }]"), 4, "policy: "),
-        (case("now: yesterday"), 4, "now: "),
-        (case("controlPlane: [nginx=1]"), 4, "controlPlane: "),
-        (case("request: { operation: DELETE }"), 3, "either a `subject` or a `request`"),
-        (CASES.split_once("cases:").unwrap().0.to_owned() + "cases: []\n", 2, "there is no case in this file"),
-    ] {
-        let (_folder, file) = written("mine.test.yaml", &text);
-        let ran = run(["test", &file]).ends_with(2).says(&format!("error: {file}:{line}: ")).says(says);
-        ran.says("0 passed, 0 failed, 1 could not be read").never_says("FAILED");
-    }
-    // One mistake is told once, however many cases it spoils.
-    let (head, one) = CASES.split_once("cases:\n").unwrap();
-    let (_folder, file) = written("mine.test.yaml", &format!("{head}cases:\n{one}{one}").replace("-refs]", "-ref]"));
-    run(["test", &file]).ends_with(2).says("1 could not be read");
-}
-
-#[test]
-fn a_filter_that_matches_nothing_is_no_success() {
-    let (_folder, file) = written("mine.test.yaml", CASES);
-    let said = "error: no case has `another` in its name";
-    assert!(run(["test", &file, "--filter", "another"]).ends_with(2).err.contains(said));
-}
-
-#[test]
-fn a_case_file_that_cannot_be_read_is_refused_with_its_line() {
-    for (from, to, line, says) in [
-        ("cases:", "case:", 2, "unknown field `case`"),
-        ("  expect:", "  expects:", 13, "unknown field `expects`"),
-        ("- name: a Service", "- nam: a Service", 3, "unknown field `nam`"),
-        ("    findings:", "    finding:", 14, "unknown field `finding`"),
-        ("{ code: backend-refs/not-found }", "{ code: a/b, says: c, pth: d }", 15, "unknown field `pth`"),
-        ("cases:", "cases: [", 2, "this is not YAML"),
-        ("policies: [backend-refs]", "policies: [a]\npolicies: [b]", 2, "stands twice"),
-    ] {
-        let text = CASES.replacen(from, to, 1);
-        assert_ne!(text, CASES, "{from}");
-        let (_folder, file) = written("mine.test.yaml", &text);
-        let ran = run(["test", &file]).ends_with(2).says(says).says("1 could not be read");
-        let place = ran.out.lines().find_map(|line| line.strip_prefix(&format!("error: {file}:"))).unwrap();
-        let at: u64 = place.split(':').next().unwrap().parse().unwrap();
-        // What is not closed is seen further down.
-        assert!(at == line || to.ends_with('[') && at >= line, "{to}: {place}");
-    }
-    run(["test", "no/such/folder"]).ends_with(2).says("no such file or folder");
-    run(["test", "examples"]).ends_with(2).says("there are no `*.test.yaml` files here");
 }

@@ -18,12 +18,16 @@ mod deploy;
 mod docs;
 #[cfg(feature = "server")]
 mod doctor;
+mod exceptions;
 mod fix;
 #[cfg(feature = "server")]
 mod hostile;
 mod readme;
 #[cfg(feature = "server")]
 mod serve;
+mod testing;
+#[cfg(feature = "server")]
+mod testing_page;
 #[cfg(feature = "server")]
 mod tls;
 mod walls;

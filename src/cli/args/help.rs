@@ -33,20 +33,24 @@ Exit codes:
 
 pub(super) const TEST: &str = "\
 Examples:
-  portcullis test policies/                         every `*.test.yaml` in the folder
-  portcullis test mine.test.yaml --filter grant     the cases with `grant` in their names
+  portcullis test                                   every `*.test.yaml` here and below
+  portcullis test policies/ --filter 'sampling.test.yaml > half of all traces'
+  portcullis test --list --filter sampling
+  portcullis test --format junit policies/ > results.xml
 
-A case file:
-  policies: [backend-refs]                          names of shipped policies, or GuardPolicies
+A case file, such as `sampling.test.yaml` beside `sampling.yaml`, whose policies it tests:
   cases:
   - name: a Service that is not there
     subject: { apiVersion: gateway.kgateway.dev/v1alpha1, kind: ListenerPolicy, ... }
     expect: { findings: [{ code: backend-refs/not-found }] }
 
+`policies: [backend-refs, { file: mine.yaml }]` names others: shipped ones, files, or GuardPolicies
+written out. docs/testing.md says what a case can hold.
+
 Exit codes:
   0  every case holds
   1  some case does not
-  2  some file or case could not be read, or there was no case to run
+  2  some file, policy or case could not be read, or there was no case to run
   3  portcullis itself failed, as where its output cannot be written";
 
 #[cfg(feature = "server")]

@@ -11,15 +11,12 @@ use crate::{
     cli::{
         explain,
         report::{
-            Report, Reported, human,
+            Exempted, Report, Reported, human,
             place::{Columns, Places},
             text,
         },
     },
-    engine::{
-        finding::{Code, Level},
-        rules,
-    },
+    engine::{finding::Level, policy::Page, rules},
 };
 
 #[derive(Serialize)]
@@ -102,6 +99,16 @@ struct Found<'a> {
     message: Message,
     locations: [Location; 1],
     partial_fingerprints: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
+}
+
+/// A result that does not count (§3.35): `external` is what is not in the source itself.
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -161,7 +168,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
 /// All codes, so that a viewer knows what was looked for, and then the codes that policy authors made up.
 fn descriptors(report: &Report) -> (Vec<Descriptor<'_>>, BTreeMap<&str, usize>) {
     let codes = rules::RULES.iter().flat_map(|rule| rule.codes);
-    let mut rules: Vec<_> = codes.map(|code| descriptor(code)).collect();
+    let mut rules: Vec<_> = codes.map(|code| descriptor(&Page::from(*code))).collect();
     let mut indices: BTreeMap<_, _> = rules.iter().enumerate().map(|(index, rule)| (rule.id, index)).collect();
     for reported in &report.findings {
         let code: &str = &reported.finding.code;
@@ -180,16 +187,16 @@ fn descriptors(report: &Report) -> (Vec<Descriptor<'_>>, BTreeMap<&str, usize>) 
     (rules, indices)
 }
 
-fn descriptor(code: &'static Code) -> Descriptor<'static> {
+fn descriptor<'a>(page: &Page<'a>) -> Descriptor<'a> {
     Descriptor {
-        id: code.name,
-        short_description: plain(code.title),
-        full_description: Some(plain(code.why)),
+        id: page.code,
+        short_description: plain(page.title),
+        full_description: Some(plain(page.why)),
         help: Some(Message {
-            text: format!("{}\n\nfix: {}", code.why, code.fix),
-            markdown: Some(explain::markdown(code)),
+            text: format!("{}\n\nfix: {}", page.why, page.fix),
+            markdown: Some(explain::markdown(page)),
         }),
-        default_configuration: Configuration { level: code.level },
+        default_configuration: Configuration { level: page.level },
     }
 }
 
@@ -230,7 +237,14 @@ fn result<'a>(
         message: plain(message.join("\n\n")),
         locations: [location],
         partial_fingerprints: BTreeMap::from([("portcullisFinding/v1", fingerprint(reported, seen))]),
+        suppressions: reported.excepted().map(suppression).into_iter().collect(),
     }
+}
+
+fn suppression(exception: &Exempted) -> Suppression {
+    let Exempted { namespace, name, reason, expires, .. } = exception;
+    let justification = format!("GuardException {namespace}/{name} until {expires}: {reason}");
+    Suppression { kind: "external", status: "accepted", justification }
 }
 
 fn location(file: &str, span: Option<(usize, &Range<usize>)>, places: &Places<'_>) -> Location {

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{
-    cel::{library::regex::Patterns, meter::Meter, types::Type, value::Value},
-    view::Lens,
-};
+use crate::engine::cel::{given::look_ups::Cluster, library::regex::Patterns, meter::Meter, types::Type, value::Value};
 
 /// What a run gives.
 pub type Answer<'a> = Result<Value<'a>, Failure>;
@@ -30,7 +27,7 @@ pub struct Call<'m, 'a> {
     pub meter: &'m mut Meter,
     pub patterns: &'m mut Patterns,
     /// None where an expression sees no cluster.
-    pub lens: Option<&'a Lens<'a>>,
+    pub cluster: Option<&'a Cluster<'a>>,
 }
 
 pub type Run = for<'a> fn(&mut Call<'_, 'a>) -> Answer<'a>;
@@ -52,6 +49,8 @@ pub struct Overload {
     pub cost: Cost,
     /// Where static types leave several overloads, Kubernetes counts what the function costs, and not the overload: 1 for most.
     pub cost_of_any: Cost,
+    /// Whether it takes a list of whatever elements when it runs.
+    pub lenient: bool,
 }
 
 // === impl Failure ===
@@ -85,7 +84,17 @@ impl Overload {
         result: Type,
         run: Run,
     ) -> Self {
-        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1, cost_of_any: |_, _| 1 }
+        Self {
+            function,
+            id,
+            member: false,
+            params: params.into(),
+            result,
+            run,
+            cost: |_, _| 1,
+            cost_of_any: |_, _| 1,
+            lenient: false,
+        }
     }
 
     /// A member function, as `"a".size()`: the first of its parameters is the target.
@@ -104,6 +113,13 @@ impl Overload {
     pub fn costing(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self.cost_of_any = cost;
+        self
+    }
+
+    /// It looks itself at the elements of the lists that it is run with.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
         self
     }
 

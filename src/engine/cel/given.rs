@@ -1,21 +1,24 @@
 //! What an expression is run on.
 
+pub mod collector;
+pub mod krakend;
+pub mod look_ups;
+mod place;
+
 use std::{
     cell::{OnceCell, RefCell},
     fmt,
 };
 
-use crate::engine::{
-    cel::{Answer, Failure, Meter, Program, library::regex::Patterns, run},
-    view::Lens,
-};
+use crate::engine::cel::{Answer, Failure, Meter, Program, library::regex::Patterns, run};
+use look_ups::Cluster;
 
 /// The values of the names of its scope; `variables` are run by the first who asks, and once.
 pub struct Given<'a> {
     /// A name of the scope. What is costly to make is made by the first who asks: by whoever answers here.
     pub names: &'a dyn Names<'a>,
     pub variables: Vec<Variable<'a>>,
-    pub lens: Option<&'a Lens<'a>>,
+    pub cluster: Option<&'a Cluster<'a>>,
     pub patterns: RefCell<Patterns>,
 }
 
@@ -35,9 +38,9 @@ pub struct Variable<'a> {
 // === impl Given ===
 
 impl<'a> Given<'a> {
-    pub fn new(names: &'a dyn Names<'a>, variables: &'a [(String, Program)], lens: Option<&'a Lens<'a>>) -> Self {
+    pub fn new(names: &'a dyn Names<'a>, variables: &'a [(String, Program)], cluster: Option<&'a Cluster<'a>>) -> Self {
         let variable = |(name, program): &'a (String, Program)| Variable { name, program, answer: OnceCell::new() };
-        Self { names, variables: variables.iter().map(variable).collect(), lens, patterns: RefCell::default() }
+        Self { names, variables: variables.iter().map(variable).collect(), cluster, patterns: RefCell::default() }
     }
 
     /// `variables.name`: run once, at its own expense.
@@ -48,7 +51,7 @@ impl<'a> Given<'a> {
         if let Some(answer) = variable.answer.get() {
             return answer.clone();
         }
-        let answer = run::run_variable(&variable.program.root, self, meter);
+        let answer = run::run_variable(name, &variable.program.root, self, meter);
         variable.answer.get_or_init(|| answer).clone()
     }
 }

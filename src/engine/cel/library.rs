@@ -1,6 +1,7 @@
 //! The functions: one file for each library of Kubernetes' environment. Adding one is a file and a line in [`functions`].
 
 pub mod cidr;
+pub mod cluster;
 pub mod format;
 pub mod go;
 pub mod ip;
@@ -15,6 +16,8 @@ pub mod sets;
 pub mod standard;
 pub mod strings;
 pub mod time;
+#[cfg(test)]
+mod tried;
 pub mod url;
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -37,6 +40,7 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, Vec<Overload>>> = LazyLock::ne
         ip::functions(),
         cidr::functions(),
         url::functions(),
+        cluster::functions(),
     ];
     let mut by_name: BTreeMap<&'static str, Vec<Overload>> = BTreeMap::new();
     for overload in all.into_iter().flatten() {

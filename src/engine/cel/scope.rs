@@ -23,8 +23,8 @@ pub fn conditions(params: bool) -> Scope {
         ("oldObject", Type::Dyn),
         ("request", request()),
         ("namespaceObject", namespace()),
-        ("collector", Type::Dyn),
-        ("krakend", Type::Dyn),
+        ("collector", collector()),
+        ("krakend", krakend()),
     ];
     if params {
         names.push(("params", Type::Dyn));
@@ -51,7 +51,7 @@ pub fn mutation(variables: &[(String, Type)], params: bool) -> Scope {
 
 /// `variables`: a field for each.
 fn variables_of(variables: &[(String, Type)]) -> Type {
-    let fields = variables.iter().map(|(name, of)| (Arc::from(name.as_str()), of.clone())).collect();
+    let fields = variables.iter().map(|(name, of)| (Arc::from(name.as_str()), of.of_variable())).collect();
     Type::Object(Arc::new(ObjectType { name: "kubernetes.variables".into(), fields }))
 }
 
@@ -86,6 +86,35 @@ fn request() -> Type {
             ("dryRun", Type::Bool),
             ("options", Type::Dyn),
         ],
+    )
+}
+
+/// The collector configurations of the object, parsed: lists of mappings.
+fn collector() -> Type {
+    let list = || Type::list(Type::Dyn);
+    Type::object(
+        "portcullis.Collector",
+        [
+            ("found", Type::Bool),
+            ("pipelines", list()),
+            ("receivers", list()),
+            ("processors", list()),
+            ("exporters", list()),
+            ("connectors", list()),
+            ("extensions", list()),
+            ("endpoints", list()),
+            ("credentials", list()),
+            ("scrapeJobs", list()),
+        ],
+    )
+}
+
+/// The `KrakenD` configurations of the object, parsed.
+fn krakend() -> Type {
+    let list = || Type::list(Type::Dyn);
+    Type::object(
+        "portcullis.Krakend",
+        [("found", Type::Bool), ("configurations", list()), ("exporters", list()), ("at", list())],
     )
 }
 

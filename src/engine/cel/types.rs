@@ -68,6 +68,18 @@ impl Type {
         let fields = fields.into_iter().map(|(name, of)| (name.into(), of)).collect();
         Self::Object(Arc::new(ObjectType { name: name.into(), fields }))
     }
+
+    /// What a composed variable of this type is declared as: the API server forgets the type of an optional, of an address and
+    /// of everything else that is no list and no mapping.
+    #[must_use]
+    pub fn of_variable(&self) -> Self {
+        match self {
+            Self::List(of) => Self::list(of.of_variable()),
+            Self::Map(key, value) => Self::map(key.of_variable(), value.of_variable()),
+            Self::Optional(_) | Self::Type(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
+            _ => self.clone(),
+        }
+    }
 }
 
 /// As the API server writes it: `list(map(string, dyn))`.

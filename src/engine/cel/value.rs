@@ -1,6 +1,7 @@
 //! What expressions compute with. JSON is read in place: a request's object becomes no second tree.
 
 mod equality;
+mod json;
 mod key;
 mod list;
 mod map;
@@ -79,6 +80,8 @@ pub enum Key<'a> {
     Int(i64),
     Uint(u64),
     String(Text<'a>),
+    /// What Kubernetes takes for a key too, and is none in JSON: a fraction, null, a list.
+    Other(Rc<Value<'a>>),
 }
 
 /// A struct that an expression made, as `JSONPatch{…}`.

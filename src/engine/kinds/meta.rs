@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::engine::selector::{LabelSelector, Labels};
+use crate::engine::{
+    node::Node,
+    selector::{LabelSelector, Labels},
+};
 
 /// On a Service, a Backend or a Namespace: `"true"` allows grants to be made for it.
 pub const SHARED: &str = "portcullis.dev/shared";
@@ -93,6 +96,12 @@ impl Sharing {
             Self::With(selector) => labels.is_some_and(|labels| selector.matches(labels)),
         }
     }
+}
+
+/// The kind of the owner that is its controller.
+pub fn controlling_owner(object: &Value) -> Option<&str> {
+    let owners = Node::root(object).follow(&["metadata", "ownerReferences"]);
+    owners.items().find(|owner| owner.get("controller").as_bool() == Some(true)).map(|owner| owner.get("kind").text())
 }
 
 /// The value, or the default where it is null or of another type: one odd field must not hide an object.

@@ -12,11 +12,20 @@ macro_rules! shipped {
 /// File names and texts.
 pub static SHIPPED: &[(&str, &str)] = shipped![
     "backend-refs.yaml",
+    "collector-credentials.yaml",
+    "collector-encryption.yaml",
+    "collector-endpoints.yaml",
+    "collector-exposure.yaml",
     "debug-exporters.yaml",
+    "gateway-telemetry.yaml",
     "in-use.yaml",
+    "krakend-sampling.yaml",
+    "krakend-telemetry.yaml",
     "listener-policies.yaml",
     "reference-grants.yaml",
     "scrape-annotations.yaml",
+    "scrape-jobs.yaml",
+    "trace-sampling.yaml",
     "unknown-fields.yaml",
 ];
 
@@ -36,6 +45,12 @@ mod tests {
 
     #[test]
     fn every_shipped_policy_compiles() {
+        for (file, text) in SHIPPED {
+            let value = yaml::tree::parse(text).unwrap().value(Dialect::Kubernetes).unwrap();
+            if let Err(bad) = compile::compile(&value) {
+                panic!("{file}: {}: {bad}", bad.path);
+            }
+        }
         let names: Vec<_> = policies().policies().iter().map(|policy| format!("{}.yaml", policy.name)).collect();
         assert_eq!(names, SHIPPED.iter().map(|(file, _)| *file).collect::<Vec<_>>());
     }

@@ -1,9 +1,11 @@
 //! GuardPolicy as it is written: the fields are ValidatingAdmissionPolicy's wherever it has them.
 
+pub mod cel;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{finding::Level, selector::LabelSelector};
+use crate::engine::{finding::Level, policy::exception::spec::PermitSpec, selector::LabelSelector};
 
 pub const API_VERSION: &str = "portcullis.dev/v1alpha1";
 pub const KIND: &str = "GuardPolicy";
@@ -38,9 +40,16 @@ pub struct GuardPolicySpec {
     pub description: String,
     /// Which objects are judged, as in a ValidatingAdmissionPolicy.
     pub match_constraints: MatchConstraints,
-    /// Conditions in CEL. Reserved: this version takes none.
+    /// Conditions in CEL, as in a ValidatingAdmissionPolicy: an object is judged only where all of them are true. They see
+    /// everything but `variables`.
     #[serde(default)]
-    pub match_conditions: Vec<serde_json::Value>,
+    pub match_conditions: Vec<cel::NamedExpression>,
+    /// What the expressions read as `params`.
+    #[serde(default)]
+    pub param_ref: Option<cel::ParamRef>,
+    /// Expressions that others read as `variables.NAME`. Each sees those before it, and is run at most once.
+    #[serde(default)]
+    pub variables: Vec<cel::NamedExpression>,
     /// What follows from errors. Warnings and notes never deny anything.
     #[serde(default)]
     pub action: Action,
@@ -54,15 +63,18 @@ pub struct GuardPolicySpec {
     /// Raises or lowers single codes of the rule, or turns them off.
     #[serde(default)]
     pub levels: Vec<LevelOverride>,
-    /// The built-in rule that judges, with its parameters. Exactly one.
+    /// Which GuardExceptions hold against findings of this policy. Without it, none does.
+    #[serde(default)]
+    pub exceptions: Option<PermitSpec>,
+    /// The built-in rule that judges, with its parameters. A policy has exactly one of `rule`, `validations` and `mutations`.
     #[serde(default)]
     pub rule: Option<RuleSpec>,
-    /// Validations in CEL, in place of `rule`. Reserved: this version takes none.
+    /// Expressions in CEL that must be true, in place of `rule`.
     #[serde(default)]
-    pub validations: Vec<serde_json::Value>,
-    /// Mutations in CEL, in place of `rule`. Reserved: this version takes none.
+    pub validations: Vec<cel::ValidationSpec>,
+    /// Changes in CEL, in place of `rule`: each sees what those before it made, and together they are one remedy.
     #[serde(default)]
-    pub mutations: Vec<serde_json::Value>,
+    pub mutations: Vec<cel::MutationSpec>,
 }
 
 /// Which objects are judged.

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
+use serde_json::Value;
+
 use crate::engine::{
     kinds::{
         CORE, GATEWAY_API,
@@ -70,6 +72,11 @@ impl<'v> Lens<'v> {
 
     pub fn control_plane(&self) -> &'v ControlPlane {
         &self.view.control_plane
+    }
+
+    /// Notes that a verdict rests on this object being as it is, however it was come upon.
+    pub fn rests_on(&self, key: &ObjectKey) {
+        self.saw(LookUp::Object(key.clone()));
     }
 
     /// The view itself, for a rule that compares it with another one; what it looks up there goes through a lens again.
@@ -188,6 +195,20 @@ impl<'v> Lens<'v> {
 
     pub fn config_map(&self, namespace: &str, name: &str) -> Answer<&'v ConfigMap> {
         self.object(&self.view.config_maps, &(CORE, "ConfigMap"), namespace, name)
+    }
+
+    /// A ConfigMap of our own namespace, whole.
+    pub fn params(&self, name: &str) -> Answer<&'v Value> {
+        let params = &self.view.params;
+        let look_up = LookUp::Object(ObjectKey::new(CORE, "ConfigMap", &params.namespace, name));
+        let answer = match params.objects.get(&params.namespace, name) {
+            _ if self.view.doubts(&look_up) => Answer::Unknown,
+            Some(object) => Answer::Found(&**object),
+            None if params.complete || self.view.is_closed() => Answer::Absent,
+            None => Answer::Unknown,
+        };
+        self.saw(look_up);
+        answer
     }
 
     /// The workloads that are known to mount this ConfigMap.

@@ -35,6 +35,14 @@ pub fn locate(text: &str, path: &Path) -> Option<Span> {
     Places::of(text).map(|mut places| places.locate(path))
 }
 
+/// The character at this byte of the text that a path leads to, where it can be told where that stands.
+pub fn within(text: &str, path: &Path, inner: usize) -> Option<Span> {
+    let tree = parse(text).ok()?;
+    let found = tree.locate(path);
+    let positions = Positions::of(&tree, found.node).filter(|_| found.exact)?;
+    Some(positions.outward(Span { start: inner, end: inner + 1 }))
+}
+
 /// Line and column from 1, the column in characters; a byte order mark is none.
 pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
     let mut at = offset.min(text.len());

@@ -62,7 +62,7 @@ impl Checker<'_> {
             return Ok(());
         }
         let is_variable = prefix.split('.').next().is_some_and(|root| self.is_variable(root));
-        if !is_variable && words::is_namespace(&prefix) {
+        if !is_variable && words::is_library(&prefix) {
             return Err(Bad::new(at, words::no_function(&name, false)));
         }
         Ok(())

@@ -14,7 +14,34 @@ use crate::engine::{
 /// Overloads that a message lists.
 const LISTED: usize = 6;
 
+/// Names that other environments or languages have, and what does the same here.
+const ELSEWHERE: [(&str, &str); 14] = [
+    ("any", "exists"),
+    ("every", "all"),
+    ("includes", "contains"),
+    ("len", "size"),
+    ("length", "size"),
+    ("oldSelf", "oldObject"),
+    ("replaceAll", "replace"),
+    ("self", "object"),
+    ("some", "exists"),
+    ("toLowerCase", "lowerAscii"),
+    ("toUpperCase", "upperAscii"),
+    ("tolower", "lowerAscii"),
+    ("toupper", "upperAscii"),
+    ("typeof", "type"),
+];
+
+/// Libraries of CEL that Kubernetes leaves out of its policies.
+const LEFT_OUT: [&str; 5] = ["base64", "cel", "math", "proto", "regex"];
+
 pub(super) fn no_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    if LEFT_OUT.contains(&name) {
+        return left_out(name);
+    }
+    if is_namespace(name) {
+        return format!("`{name}` is no value: it stands before the names of functions, as in `{}`", first_of(name));
+    }
     with_closest(format!("there is no variable `{name}` here"), name, known)
 }
 
@@ -29,7 +56,10 @@ pub(super) fn no_field(of: &ObjectType, field: &str) -> String {
 }
 
 pub(super) fn no_fields(of: &Type, field: &str) -> String {
-    format!("{of} has no fields, and so no `{field}`")
+    match elsewhere(field) {
+        Some(here) => format!("{of} has no fields; did you mean `{here}()`?"),
+        None => format!("{of} has no fields, and so no `{field}`"),
+    }
 }
 
 pub(super) fn no_struct(name: &str, structs: &[Type]) -> String {
@@ -45,6 +75,11 @@ pub(super) fn no_struct(name: &str, structs: &[Type]) -> String {
 }
 
 pub(super) fn no_function(name: &str, member: bool) -> String {
+    if let Some((library, _)) = name.split_once('.')
+        && LEFT_OUT.contains(&library)
+    {
+        return left_out(library);
+    }
     if macros::NAMES.contains(&name) {
         return format!("`{name}` is not called like this; write it as {}", macros::usage(name));
     }
@@ -54,8 +89,12 @@ pub(super) fn no_function(name: &str, member: bool) -> String {
     with_closest(what, name, styled.chain(macros::NAMES))
 }
 
-/// Whether functions have a name of this and a dot.
-pub(super) fn is_namespace(prefix: &str) -> bool {
+/// Whether this and a dot stand before names of functions, here or in other environments.
+pub(super) fn is_library(prefix: &str) -> bool {
+    is_namespace(prefix) || LEFT_OUT.contains(&prefix)
+}
+
+fn is_namespace(prefix: &str) -> bool {
     library::names().any(|name| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')))
 }
 
@@ -132,8 +171,21 @@ fn call<'t>(function: &str, mut types: impl Iterator<Item = &'t Type>, member: b
     }
 }
 
+fn left_out(library: &str) -> String {
+    format!("the `{library}` library of CEL is left out of the policies of Kubernetes, and here too")
+}
+
+fn elsewhere(name: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name).map(|(_, here)| *here)
+}
+
+fn first_of(namespace: &str) -> &'static str {
+    let in_it = |name: &&str| name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('.'));
+    library::names().find(in_it).unwrap_or_default()
+}
+
 fn with_closest<'a>(what: String, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match suggest::closest(name, known) {
+    match elsewhere(name).or_else(|| suggest::closest(name, known)) {
         Some(closest) => format!("{what}; did you mean `{closest}`?"),
         None => what,
     }

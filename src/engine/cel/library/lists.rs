@@ -2,6 +2,8 @@
 
 mod fold;
 mod sort;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::cel::{
     Failure, Meter, Type, Value,
@@ -20,7 +22,9 @@ pub fn functions() -> Vec<Overload> {
     let compared: Cost = |args, _| args.first().map_or(0, compare_cost);
     let mut all = vec![
         Overload::member("slice", "list_slice", [list(), Type::Int, Type::Int], list(), slice).costing_if_known(made),
-        Overload::member("flatten", "list_flatten", [Type::list(list())], list(), flatten).costing_if_known(flattened),
+        Overload::member("flatten", "list_flatten", [Type::list(list())], list(), flatten)
+            .costing_if_known(flattened)
+            .lenient(),
         Overload::member(
             "flatten",
             "list_flatten_int",
@@ -29,7 +33,8 @@ pub fn functions() -> Vec<Overload> {
             flatten,
         )
         .costing_if_known(flattened),
-        Overload::global("lists.range", "lists_range", [Type::Int], Type::list(Type::Int), range).costing_if_known(made),
+        Overload::global("lists.range", "lists_range", [Type::Int], Type::list(Type::Int), range)
+            .costing_if_known(made),
         Overload::member("reverse", "list_reverse", [list()], list(), reverse).costing_if_known(made),
         Overload::member("distinct", "list_distinct", [list()], list(), distinct).costing_if_known(compared),
     ];

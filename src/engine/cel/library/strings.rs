@@ -49,8 +49,14 @@ pub fn functions() -> Vec<Overload> {
         Overload::member("split", "string_split_string_int", [string(), string(), Type::Int], strings(), split)
             .costing(rewrite),
         Overload::member("substring", "string_substring_int", [string(), Type::Int], string(), substring).costing(read),
-        Overload::member("substring", "string_substring_int_int", [string(), Type::Int, Type::Int], string(), substring)
-            .costing(read),
+        Overload::member(
+            "substring",
+            "string_substring_int_int",
+            [string(), Type::Int, Type::Int],
+            string(),
+            substring,
+        )
+        .costing(read),
         Overload::member("join", "list_join", [strings()], string(), join_list).costing(join),
         Overload::member("join", "list_join_string", [strings(), string()], string(), join_list).costing(join),
         Overload::member("format", "string_format", [string(), Type::list(Type::Dyn)], string(), format::run)
@@ -246,3 +252,6 @@ fn place<'a>(text: &str, found: Option<usize>) -> Value<'a> {
     let place = found.and_then(|at| i64::try_from(text.get(..at)?.chars().count()).ok());
     Value::Int(place.unwrap_or(-1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,8 @@ impl<'a> Runner<'_, 'a> {
             && !self.is_in_frame(name)
         {
             let answer = self.given.variable(field, self.meter);
-            return self.charged(1, answer).map(Found::Plain);
+            let there = |value| Found::Plain(if test { Value::Bool(true) } else { value });
+            return self.charged(1, answer).map(there);
         }
         let found = self.resolve_operand(operand)?;
         self.select(found, Value::String(Text::Borrowed(field)), if test { TEST } else { PLAIN })

@@ -106,7 +106,7 @@ impl<'a> Runner<'_, 'a> {
             args,
             meter: self.meter,
             patterns: &mut self.given.patterns.borrow_mut(),
-            lens: self.given.lens,
+            cluster: self.given.cluster,
         });
         let cost = if call.overloads.len() == 1 { overload.cost } else { overload.cost_of_any };
         let cost = cost(args, answer.as_ref().unwrap_or(&Value::Null));
@@ -125,12 +125,14 @@ impl<'a> Runner<'_, 'a> {
     }
 }
 
+/// By the types that its arguments have now. Static types leave overloads, which operators and a few others do not keep to:
+/// cel-go gives them one implementation.
 fn overload_of(call: &Call, args: &[Value<'_>]) -> Option<&'static Overload> {
-    if call.overloads.is_empty() {
-        // Nobody checked it.
-        let member = call.target.is_some();
-        let mut all = library::overloads(&call.function).iter();
-        return all.find(|overload| overload.member == member && dispatch::takes(overload, args));
+    let known = call.overloads.iter().copied().find(|overload| dispatch::takes(overload, args));
+    if known.is_some() || !(call.overloads.is_empty() || dispatch::is_singleton(&call.function)) {
+        return known;
     }
-    call.overloads.iter().copied().find(|overload| dispatch::takes(overload, args))
+    let member = call.target.is_some();
+    let mut all = library::overloads(&call.function).iter();
+    all.find(|overload| overload.member == member && dispatch::takes(overload, args))
 }

@@ -7,7 +7,9 @@ use crate::engine::cel::{
 };
 
 pub(super) fn takes(overload: &Overload, args: &[Value<'_>]) -> bool {
-    overload.params.len() == args.len() && overload.params.iter().zip(args).all(|(of, value)| is(value, of))
+    let fits =
+        |(of, value)| is(value, of) || (overload.lenient && matches!((of, value), (Type::List(_), Value::List(_))));
+    overload.params.len() == args.len() && overload.params.iter().zip(args).all(fits)
 }
 
 /// Whether a value is of a type. Of lists and maps only the first element is looked at, as cel-go does.
@@ -47,9 +49,18 @@ fn is_map(map: &Map<'_>, key_type: &Type, of: &Type) -> bool {
     map.iter().next().is_none_or(|(key, value)| is(&key.to_value(), key_type) && is(&value, of))
 }
 
+/// Whether all overloads of a function have one implementation in cel-go.
+pub(super) fn is_singleton(function: &str) -> bool {
+    is_operator(function) || matches!(function, "size" | "type" | "dyn" | "matches")
+}
+
+fn is_operator(function: &str) -> bool {
+    function.contains('_') || function.starts_with('@')
+}
+
 /// In cel-go's words: operators say no more than that.
 pub(super) fn no_such_overload(function: &str, args: &[Value<'_>]) -> Failure {
-    if function.contains('_') || function.starts_with('@') {
+    if is_operator(function) {
         return Failure::no_such_overload();
     }
     let types: Vec<String> = args.iter().map(|value| value.type_name().as_str().to_owned()).collect();

@@ -45,7 +45,11 @@ impl<'a> Runner<'_, 'a> {
                 }
                 Ok(Value::Bool(equal == wanted))
             }
-            (Err(failure), _) | (_, Err(failure)) => {
+            (Err(failure), Ok(other)) | (Ok(other), Err(failure)) => {
+                self.charge(cost::traversal(cost::size(&other).min(1)))?;
+                Err(failure)
+            }
+            (Err(failure), Err(_)) => {
                 self.charge(1)?;
                 Err(failure)
             }

@@ -72,7 +72,7 @@ impl<'a> Runner<'_, 'a> {
         for entry in entries {
             let key = self.eval(&entry.key)?;
             let value = self.eval(&entry.value)?;
-            let key = Key::from_value(&key)?;
+            let key = Key::from_value(&key);
             match value {
                 value if !entry.optional => {
                     made.insert(key, value);

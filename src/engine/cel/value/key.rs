@@ -1,29 +1,27 @@
 //! Keys of maps.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt, rc::Rc};
 
 use crate::engine::cel::{
-    Failure, Value,
+    Value,
     value::{Key, number},
 };
 
 // === impl Key ===
 
 impl<'a> Key<'a> {
-    /// # Errors
-    /// What can be no key.
-    pub fn from_value(value: &Value<'a>) -> Result<Self, Failure> {
+    pub fn from_value(value: &Value<'a>) -> Self {
         match value {
-            Value::Bool(value) => Ok(Key::Bool(*value)),
-            Value::Int(value) => Ok(Key::Int(*value)),
-            Value::Uint(value) => Ok(Key::Uint(*value)),
-            Value::String(text) => Ok(Key::String(text.clone())),
-            Value::Double(value) => match (number::exact_int(*value), number::exact_uint(*value)) {
-                (Some(int), _) => Ok(Key::Int(int)),
-                (None, Some(uint)) => Ok(Key::Uint(uint)),
-                (None, None) => Err(Failure::error(format!("unsupported key value: {value}"))),
+            Value::Bool(value) => Key::Bool(*value),
+            Value::Int(value) => Key::Int(*value),
+            Value::Uint(value) => Key::Uint(*value),
+            Value::String(text) => Key::String(text.clone()),
+            Value::Double(double) => match (number::exact_int(*double), number::exact_uint(*double)) {
+                (Some(int), _) => Key::Int(int),
+                (None, Some(uint)) => Key::Uint(uint),
+                (None, None) => Key::Other(Rc::new(value.clone())),
             },
-            other => Err(Failure::error(format!("unsupported key type: {}", other.type_name().as_str()))),
+            other => Key::Other(Rc::new(other.clone())),
         }
     }
 
@@ -33,15 +31,17 @@ impl<'a> Key<'a> {
             Key::Int(value) => Value::Int(*value),
             Key::Uint(value) => Value::Uint(*value),
             Key::String(text) => Value::String(text.clone()),
+            Key::Other(value) => Value::clone(value),
         }
     }
 
-    /// Booleans, then numbers, then strings.
+    /// Booleans, then numbers, strings, and all else.
     const fn rank(&self) -> u8 {
         match self {
             Key::Bool(_) => 0,
             Key::Int(_) | Key::Uint(_) => 1,
             Key::String(_) => 2,
+            Key::Other(_) => 3,
         }
     }
 }
@@ -55,6 +55,7 @@ impl Ord for Key<'_> {
             (Key::Int(one), Key::Uint(other)) => number::compare_int_uint(*one, *other),
             (Key::Uint(one), Key::Int(other)) => number::compare_int_uint(*other, *one).reverse(),
             (Key::String(one), Key::String(other)) => one.as_str().cmp(other.as_str()),
+            (Key::Other(one), Key::Other(other)) => compare_others(one, other),
             _ => self.rank().cmp(&other.rank()),
         }
     }
@@ -81,6 +82,21 @@ impl fmt::Display for Key<'_> {
             Key::Int(value) => write!(f, "{value}"),
             Key::Uint(value) => write!(f, "{value}"),
             Key::String(text) => f.write_str(text.as_str()),
+            Key::Other(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// Null is one key, fractions and times are ordered, and all else is a key of its own: where it is kept tells it from others.
+fn compare_others(one: &Rc<Value<'_>>, other: &Rc<Value<'_>>) -> Ordering {
+    match (&**one, &**other) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Double(one), Value::Double(other)) => one.total_cmp(other),
+        (Value::Timestamp(one), Value::Timestamp(other)) => one.cmp(other),
+        (Value::Duration(one), Value::Duration(other)) => one.cmp(other),
+        (left, right) => {
+            let place = |value: &Rc<Value<'_>>| Rc::as_ptr(value).cast::<()>() as usize;
+            left.type_name().as_str().cmp(right.type_name().as_str()).then_with(|| place(one).cmp(&place(other)))
         }
     }
 }

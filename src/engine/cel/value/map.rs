@@ -33,7 +33,7 @@ impl<'a> Map<'a> {
         match (self, key) {
             (Map::Json(_), Value::String(key)) => self.field(key.as_str()),
             (Map::Json(_), _) => None,
-            (Map::Shared(entries), key) => entries.get(&Key::from_value(key).ok()?).cloned(),
+            (Map::Shared(entries), key) => entries.get(&Key::from_value(key)).cloned(),
         }
     }
 

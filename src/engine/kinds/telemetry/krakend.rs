@@ -66,9 +66,9 @@ pub enum Unseen {
 const DEFAULT_FILE: &str = "/etc/krakend/krakend.json";
 /// The image's working directory.
 const DEFAULT_FOLDER: &str = "/etc/krakend";
-const DEFAULT_PORT: i64 = 8080;
-const DEFAULT_PROMETHEUS_PORT: i64 = 9090;
-const DEFAULT_OTLP_PORT: i64 = 4317;
+pub const DEFAULT_PORT: i64 = 8080;
+pub const DEFAULT_PROMETHEUS_PORT: i64 = 9090;
+pub const DEFAULT_OTLP_PORT: i64 = 4317;
 
 /// Whether this container runs KrakenD: by its command, else by its image.
 pub fn is_krakend(container: &Node<'_>) -> bool {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::engine::{
     kinds::{
         collector::{Extent, Image, is_debug_exporter},
+        meta,
         workload::Container,
     },
     node::{Node, Path},
@@ -49,7 +50,7 @@ pub(super) struct Argument {
 
 pub(super) fn of<'a>(judge: &'a Judge<'_>) -> Vec<Carrier<'a>> {
     let object = judge.subject.object();
-    let owner = controlling_owner(&object);
+    let owner = meta::controlling_owner(judge.subject.value());
     if judge.subject.key.kind == "OpenTelemetryCollector" {
         return collector(&object, owner).into_iter().collect();
     }
@@ -88,12 +89,6 @@ fn collector<'a>(object: &Node<'a>, owner: Option<&str>) -> Option<Carrier<'a>> 
     };
     let untouchable = owner.map(|_| "another controller owns the collector and would write it again");
     Some(Carrier { path: config.path().clone(), content, untouchable })
-}
-
-/// The kind of the owner that is its controller.
-fn controlling_owner<'a>(object: &Node<'a>) -> Option<&'a str> {
-    let owners = object.follow(&["metadata", "ownerReferences"]);
-    owners.items().find(|owner| owner.get("controller").as_bool() == Some(true)).map(|owner| owner.get("kind").text())
 }
 
 // === impl Carrier ===

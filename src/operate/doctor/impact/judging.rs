@@ -1,6 +1,9 @@
 //! The judging of stored objects, one after the other. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,7 +16,7 @@ use crate::engine::{
     finding::Level,
     kinds::{self, CORE, Kind},
     limits, patch,
-    policy::{Action, Policy, PolicySet},
+    policy::{Action, Exception, Policy, PolicySet},
     rules::SeenIn,
     select::{Door, Selection},
     selector::Labels,
@@ -74,6 +77,11 @@ impl Judging {
         self.view.insert(key, object);
     }
 
+    /// Whoever is excepted is refused nothing.
+    pub(super) fn except(&mut self, exceptions: Vec<Arc<Exception>>) {
+        self.denying = std::mem::take(&mut self.denying).with_exceptions(exceptions);
+    }
+
     /// What is not known of a kind does not exist.
     pub(super) fn know_all(&mut self, kind: &'static Kind) {
         self.view.mark_complete(kind.group, kind.kind, true);
@@ -86,7 +94,7 @@ impl Judging {
 
     /// The kinds of which stored objects are judged: what is about changes says nothing of a state.
     pub(super) fn selected(&self) -> Vec<&'static Kind> {
-        let policies = self.policies.policies().iter().filter(|policy| policy.rule.seen_in == SeenIn::Everywhere);
+        let policies = self.policies.policies().iter().filter(|policy| policy.seen_in() == SeenIn::Everywhere);
         let rules = policies.flat_map(|policy| &policy.matches);
         let resources = rules.flat_map(|rule| {
             rule.groups.iter().flat_map(|group| rule.resources.iter().map(move |resource| (group, resource)))
@@ -124,7 +132,7 @@ impl Judging {
         }
         let mut refusing = BTreeSet::new();
         for judged in &decision.denied {
-            let denies = |asker: &&Asker| asker.level == Level::Error;
+            let denies = |asker: &&Asker| asker.level == Level::Error && asker.exception().is_none();
             for asker in judged.askers.iter().filter(denies) {
                 let tally = self.tallies.entry(asker.policy.name.clone()).or_default();
                 let (count, objects) = tally.codes.entry(judged.finding.code.to_string()).or_default();
@@ -142,7 +150,7 @@ impl Judging {
 
     pub(super) fn end(mut self) -> Impact {
         let mut policies = Vec::new();
-        for policy in self.policies.policies().iter().filter(|policy| policy.rule.seen_in == SeenIn::Everywhere) {
+        for policy in self.policies.policies().iter().filter(|policy| policy.seen_in() == SeenIn::Everywhere) {
             let Tally { refused, mended, codes } = self.tallies.remove(&policy.name).unwrap_or_default();
             let code = |(code, (count, objects))| OfCode { code, count, objects };
             let matching = self.namespaces.iter().filter(|(_, labels)| policy.namespaces.matches(labels));
@@ -164,8 +172,13 @@ impl Judging {
         let changed = self.denying.select(door, &Attributes { operation: Operation::Update, ..*attributes });
         for policy in changed.policies {
             let is_new = !selection.policies.iter().any(|known| known.name == policy.name);
-            if is_new && policy.rule.seen_in != SeenIn::Requests {
+            if is_new && policy.seen_in() != SeenIn::Requests {
                 selection.policies.push(policy);
+            }
+        }
+        for exception in changed.exceptions {
+            if !selection.exceptions.contains(&exception) {
+                selection.exceptions.push(exception);
             }
         }
         selection.policies.sort_by(|a, b| a.name.cmp(&b.name));

@@ -19,125 +19,124 @@ pub(super) struct Shown<'m> {
 // === impl Shown ===
 
 impl Shown<'_> {
-pub(super) fn text(&mut self, part: &str) -> Result<(), Failure> {
-    self.meter.allocate(part.len())?;
-    self.text.push_str(part);
-    Ok(())
-}
-
-pub(super) fn value(&mut self, arg: &Value<'_>, clause: Clause) -> Result<(), Failure> {
-    let refused = || Failure::error(clause.refusal(arg.type_name().as_str()));
-    let shown = match (clause, arg) {
-        (Clause::String, _) => return self.top(arg, refused),
-        (Clause::Decimal, Value::Int(int)) => int.to_string(),
-        (Clause::Decimal, Value::Uint(uint)) => uint.to_string(),
-        (Clause::Fixed(precision), _) => fixed(double(arg).ok_or_else(refused)?, precision),
-        (Clause::Scientific(width), _) => scientific(double(arg).ok_or_else(refused)?, width),
-        (Clause::Binary, Value::Bool(bool)) => u8::from(*bool).to_string(),
-        (Clause::Binary, Value::Int(int)) => signed(*int, format!("{:b}", int.unsigned_abs())),
-        (Clause::Binary, Value::Uint(uint)) => format!("{uint:b}"),
-        (Clause::Octal, Value::Int(int)) => signed(*int, format!("{:o}", int.unsigned_abs())),
-        (Clause::Octal, Value::Uint(uint)) => format!("{uint:o}"),
-        (Clause::Hex { upper }, _) => {
-            let shown = match arg {
-                Value::Int(int) => signed(*int, format!("{:x}", int.unsigned_abs())),
-                Value::Uint(uint) => format!("{uint:x}"),
-                Value::String(string) => hex(string.as_str().as_bytes()),
-                Value::Bytes(bytes) => hex(bytes.as_slice()),
-                _ => return Err(refused()),
-            };
-            if upper { shown.to_ascii_uppercase() } else { shown }
-        }
-        _ => return Err(refused()),
-    };
-    self.text(&shown)
-}
-
-fn top(&mut self, arg: &Value<'_>, refused: impl FnOnce() -> Failure) -> Result<(), Failure> {
-    match arg {
-        Value::List(list) => self.list(list),
-        Value::Map(map) => self.map(map),
-        Value::Optional(_)
-        | Value::Struct(_)
-        | Value::Quantity(_)
-        | Value::Semver(_)
-        | Value::Ip(_)
-        | Value::Cidr(_)
-        | Value::Url(_)
-        | Value::Format(_) => Err(refused()),
-        other => self.plain(other),
+    pub(super) fn text(&mut self, part: &str) -> Result<(), Failure> {
+        self.meter.allocate(part.len())?;
+        self.text.push_str(part);
+        Ok(())
     }
-}
 
-/// As `string(…)` has it.
-fn plain(&mut self, value: &Value<'_>) -> Result<(), Failure> {
-    match value {
-        Value::String(string) => self.text(string.as_str()),
-        Value::Bytes(bytes) => self.text(utf8(bytes)?),
-        Value::Duration(duration) => self.text(&duration.to_string()),
-        // The rest is short.
-        other => self.text(&other.to_string()),
+    pub(super) fn value(&mut self, arg: &Value<'_>, clause: Clause) -> Result<(), Failure> {
+        let refused = || Failure::error(clause.refusal(arg.type_name().as_str()));
+        let shown = match (clause, arg) {
+            (Clause::String, _) => return self.top(arg, refused),
+            (Clause::Decimal, Value::Int(int)) => int.to_string(),
+            (Clause::Decimal, Value::Uint(uint)) => uint.to_string(),
+            (Clause::Fixed(precision), _) => fixed(double(arg).ok_or_else(refused)?, precision),
+            (Clause::Scientific(width), _) => scientific(double(arg).ok_or_else(refused)?, width),
+            (Clause::Binary, Value::Bool(bool)) => u8::from(*bool).to_string(),
+            (Clause::Binary, Value::Int(int)) => signed(*int, format!("{:b}", int.unsigned_abs())),
+            (Clause::Binary, Value::Uint(uint)) => format!("{uint:b}"),
+            (Clause::Octal, Value::Int(int)) => signed(*int, format!("{:o}", int.unsigned_abs())),
+            (Clause::Octal, Value::Uint(uint)) => format!("{uint:o}"),
+            (Clause::Hex { upper }, _) => {
+                let shown = match arg {
+                    Value::Int(int) => signed(*int, format!("{:x}", int.unsigned_abs())),
+                    Value::Uint(uint) => format!("{uint:x}"),
+                    Value::String(string) => hex(string.as_str().as_bytes()),
+                    Value::Bytes(bytes) => hex(bytes.as_slice()),
+                    _ => return Err(refused()),
+                };
+                if upper { shown.to_ascii_uppercase() } else { shown }
+            }
+            _ => return Err(refused()),
+        };
+        self.text(&shown)
     }
-}
 
-/// In a list or a map: as CEL writes it.
-fn nested(&mut self, value: &Value<'_>) -> Result<(), Failure> {
-    match value {
-        Value::String(string) => self.quoted(string.as_str()),
-        Value::Bytes(bytes) => {
-            self.text("b")?;
-            self.quoted(utf8(bytes)?)
-        }
-        Value::Double(double) if double.is_nan() => self.text("\"NaN\""),
-        Value::Double(double) if double.is_infinite() => {
-            self.text(if *double > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" })
-        }
-        Value::Double(double) => self.text(&format!("{double:.6}")),
-        Value::Timestamp(time) => self.text(&format!("timestamp(\"{time}\")")),
-        Value::Duration(duration) => self.text(&format!("duration(\"{duration}\")")),
-        other => {
-            let name = other.type_name();
-            let refused = || {
-                Failure::error(format!("error during formatting: no formatting function for {}", name.as_str()))
-            };
-            self.top(other, refused)
+    fn top(&mut self, arg: &Value<'_>, refused: impl FnOnce() -> Failure) -> Result<(), Failure> {
+        match arg {
+            Value::List(list) => self.list(list),
+            Value::Map(map) => self.map(map),
+            Value::Optional(_)
+            | Value::Struct(_)
+            | Value::Quantity(_)
+            | Value::Semver(_)
+            | Value::Ip(_)
+            | Value::Cidr(_)
+            | Value::Url(_)
+            | Value::Format(_) => Err(refused()),
+            other => self.plain(other),
         }
     }
-}
 
-fn list(&mut self, list: &List<'_>) -> Result<(), Failure> {
-    self.text("[")?;
-    for (index, item) in list.iter().enumerate() {
-        if index > 0 {
-            self.text(", ")?;
+    /// As `string(…)` has it.
+    fn plain(&mut self, value: &Value<'_>) -> Result<(), Failure> {
+        match value {
+            Value::String(string) => self.text(string.as_str()),
+            Value::Bytes(bytes) => self.text(utf8(bytes)?),
+            Value::Duration(duration) => self.text(&duration.to_string()),
+            // The rest is short.
+            other => self.text(&other.to_string()),
         }
-        self.nested(&item)?;
     }
-    self.text("]")
-}
 
-/// In the order of the keys as they are shown.
-fn map(&mut self, map: &Map<'_>) -> Result<(), Failure> {
-    let mut entries: Vec<(String, Value<'_>)> = map.iter().map(|(key, value)| (shown_key(&key), value)).collect();
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    self.text("{")?;
-    for (index, (key, value)) in entries.iter().enumerate() {
-        if index > 0 {
-            self.text(", ")?;
+    /// In a list or a map: as CEL writes it.
+    fn nested(&mut self, value: &Value<'_>) -> Result<(), Failure> {
+        match value {
+            Value::String(string) => self.quoted(string.as_str()),
+            Value::Bytes(bytes) => {
+                self.text("b")?;
+                self.quoted(utf8(bytes)?)
+            }
+            Value::Double(double) if double.is_nan() => self.text("\"NaN\""),
+            Value::Double(double) if double.is_infinite() => {
+                self.text(if *double > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" })
+            }
+            Value::Double(double) => self.text(&format!("{double:.6}")),
+            Value::Timestamp(time) => self.text(&format!("timestamp(\"{time}\")")),
+            Value::Duration(duration) => self.text(&format!("duration(\"{duration}\")")),
+            other => {
+                let name = other.type_name();
+                let refused =
+                    || Failure::error(format!("error during formatting: no formatting function for {}", name.as_str()));
+                self.top(other, refused)
+            }
         }
-        self.text(key)?;
-        self.text(":")?;
-        self.nested(value)?;
     }
-    self.text("}")
-}
 
-fn quoted(&mut self, string: &str) -> Result<(), Failure> {
-    // What is escaped takes more, and is paid with the rest.
-    self.meter.allocate(string.len())?;
-    let quoted = go::quote(string);
-    self.text(&quoted)
-}
+    fn list(&mut self, list: &List<'_>) -> Result<(), Failure> {
+        self.text("[")?;
+        for (index, item) in list.iter().enumerate() {
+            if index > 0 {
+                self.text(", ")?;
+            }
+            self.nested(&item)?;
+        }
+        self.text("]")
+    }
+
+    /// In the order of the keys as they are shown.
+    fn map(&mut self, map: &Map<'_>) -> Result<(), Failure> {
+        let mut entries: Vec<(String, Value<'_>)> = map.iter().map(|(key, value)| (shown_key(&key), value)).collect();
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.text("{")?;
+        for (index, (key, value)) in entries.iter().enumerate() {
+            if index > 0 {
+                self.text(", ")?;
+            }
+            self.text(key)?;
+            self.text(":")?;
+            self.nested(value)?;
+        }
+        self.text("}")
+    }
+
+    fn quoted(&mut self, string: &str) -> Result<(), Failure> {
+        // What is escaped takes more, and is paid with the rest.
+        self.meter.allocate(string.len())?;
+        let quoted = go::quote(string);
+        self.text(&quoted)
+    }
 }
 
 fn utf8<'b>(bytes: &'b Bytes<'_>) -> Result<&'b str, Failure> {

@@ -27,7 +27,9 @@ pub(super) fn functions() -> Vec<Overload> {
         (Type::Int, "list_int_sum_int", |call| sum(call, Value::Int(0))),
         (Type::Uint, "list_uint_sum_uint", |call| sum(call, Value::Uint(0))),
         (Type::Double, "list_double_sum_double", |call| sum(call, Value::Double(0.0))),
-        (Type::Duration, "list_duration_sum_duration", |call| sum(call, Value::Duration(Duration::from_nanoseconds(0)))),
+        (Type::Duration, "list_duration_sum_duration", |call| {
+            sum(call, Value::Duration(Duration::from_nanoseconds(0)))
+        }),
     ];
     let walk: Cost = |args, _| args.first().map_or(0, cost::walk);
     let mut all = Vec::new();

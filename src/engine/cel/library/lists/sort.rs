@@ -17,16 +17,8 @@ pub(super) fn functions() -> Vec<Overload> {
         (Type::Uint, "list_uint_sort", "list_uint_sortByAssociatedKeys"),
         (Type::Double, "list_double_sort", "list_double_sortByAssociatedKeys"),
         (Type::Bool, "list_bool_sort", "list_bool_sortByAssociatedKeys"),
-        (
-            Type::Duration,
-            "list_google.protobuf.Duration_sort",
-            "list_google.protobuf.Duration_sortByAssociatedKeys",
-        ),
-        (
-            Type::Timestamp,
-            "list_google.protobuf.Timestamp_sort",
-            "list_google.protobuf.Timestamp_sortByAssociatedKeys",
-        ),
+        (Type::Duration, "list_google.protobuf.Duration_sort", "list_google.protobuf.Duration_sortByAssociatedKeys"),
+        (Type::Timestamp, "list_google.protobuf.Timestamp_sort", "list_google.protobuf.Timestamp_sortByAssociatedKeys"),
         (Type::String, "list_string_sort", "list_string_sortByAssociatedKeys"),
         (Type::Bytes, "list_bytes_sort", "list_bytes_sortByAssociatedKeys"),
     ];

@@ -2,8 +2,8 @@
 
 use crate::engine::cel::library::regex::syntax::{Flags, consumed, literal, refusal};
 
-/// States of a class of Unicode, as there are hundreds of ranges in most.
-const UNICODE_SIZE: usize = 300;
+/// States of a class of Unicode, as there are hundreds of ranges in most, each of several bytes.
+const UNICODE_SIZE: usize = 800;
 
 /// What Go takes for a general category, and what it takes for one: `Any`, `Assigned`.
 const CATEGORIES: &str = "
@@ -174,8 +174,8 @@ fn member<'p>(rest: &'p str, class: &str) -> Result<(u32, &'p str), String> {
 /// `[:alpha:]` or `[:^alpha:]`.
 fn posix(text: &str) -> Result<Option<(Class, &str)>, String> {
     const NAMES: [&str; 14] = [
-        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
-        "xdigit",
+        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
+        "word", "xdigit",
     ];
     let Some((name, rest)) = text.strip_prefix("[:").and_then(|inner| inner.split_once(":]")) else { return Ok(None) };
     if !NAMES.contains(&name.strip_prefix('^').unwrap_or(name)) {
@@ -188,7 +188,9 @@ fn posix(text: &str) -> Result<Option<(Class, &str)>, String> {
 fn unicode<'p>(text: &'p str, name: &'p str, negated: bool) -> Result<(Class, &'p str), String> {
     let mut characters = name.chars();
     let (name, rest) = match characters.next() {
-        Some('{') => characters.as_str().split_once('}').ok_or_else(|| refusal("invalid character class range", text))?,
+        Some('{') => {
+            characters.as_str().split_once('}').ok_or_else(|| refusal("invalid character class range", text))?
+        }
         Some(letter) => (name.get(..letter.len_utf8()).unwrap_or_default(), characters.as_str()),
         None => return Err(refusal("invalid character class range", text)),
     };

@@ -106,9 +106,9 @@ pub fn entries_of<'a>(map: Map<'a>, meter: &mut Meter) -> Result<Rc<Entries<'a>>
 }
 
 /// # Errors
-/// Where the key is there already, or can be none.
+/// Where the key is there already.
 pub fn put<'a>(entries: &mut Entries<'a>, key: &Value<'a>, value: Value<'a>, meter: &mut Meter) -> Result<(), Failure> {
-    let key = Key::from_value(key)?;
+    let key = Key::from_value(key);
     if entries.contains_key(&key) {
         return Err(Failure::error(format!("insert failed: key {key} already exists")));
     }

@@ -1,0 +1,231 @@
+//! `collector`: every collector configuration in the subject, parsed. What the configurations of one object define is
+//! listed together, each with the place where it stands.
+
+mod credentials;
+mod endpoints;
+mod scrape_jobs;
+
+use memchr::memmem;
+use serde_json::{Map, Value, json};
+
+use crate::engine::{
+    cel::given::place::at,
+    kinds::{
+        collector::{
+            ComponentId, Configuration, Extent, extent,
+            flattened::{Nested, nested},
+            pipelines::{Definition, List, Section},
+        },
+        meta,
+    },
+    limits,
+    node::{Node, Path},
+    subject::ObjectKey,
+    yaml::{self, Dialect},
+};
+
+/// The lists of `collector`, all of them empty where there is no configuration.
+const LISTS: [&str; 9] = [
+    "pipelines",
+    "receivers",
+    "processors",
+    "exporters",
+    "connectors",
+    "extensions",
+    "endpoints",
+    "credentials",
+    "scrapeJobs",
+];
+
+/// Every text that holds a configuration has one of these in it; what has none is not parsed.
+pub const NEEDLES: &[&str] = &["exporters", "pipelines"];
+
+/// A configuration as it stands in the subject.
+struct Carrier<'a> {
+    /// As written.
+    written: &'a Value,
+    /// Where keys with `::` were split.
+    nested: Option<&'a Nested>,
+    /// Of the whole, in the subject; into the text, where it is one.
+    path: Path,
+    /// What is not here may be in another file.
+    is_part: bool,
+}
+
+/// The value of `collector` for this object.
+pub fn of(key: &ObjectKey, object: &Value) -> Value {
+    let mut lists: Map<String, Value> = LISTS.iter().map(|list| ((*list).to_owned(), json!([]))).collect();
+    let mut found = false;
+    each(key, object, |path, config| {
+        let Some(extent) = extent(config) else { return };
+        found = true;
+        let nested = nested(config);
+        let carrier = Carrier { written: config, nested: nested.as_ref(), path, is_part: extent == Extent::Part };
+        carrier.add_to(&mut lists);
+    });
+    lists.insert("found".to_owned(), found.into());
+    Value::Object(lists)
+}
+
+/// Every value in the object that may be a configuration.
+fn each(key: &ObjectKey, object: &Value, mut take: impl FnMut(Path, &Value)) {
+    let root = Node::root(object);
+    let mut text = |node: &Node<'_>| {
+        let text = node.text();
+        if NEEDLES.iter().any(|needle| memmem::find(text.as_bytes(), needle.as_bytes()).is_some())
+            && let Ok(value) = yaml::tree::parse(text).and_then(|tree| tree.value(Dialect::Collector))
+        {
+            take(node.path().yaml(), &value);
+        }
+    };
+    match (key.group.as_str(), key.kind.as_str()) {
+        // What the operator writes from an OpenTelemetryCollector is judged there.
+        ("", "ConfigMap") if meta::controlling_owner(object) != Some("OpenTelemetryCollector") => {
+            root.get("data").entries().for_each(|(_, node)| text(&node));
+        }
+        (crate::engine::kinds::OPENTELEMETRY, "OpenTelemetryCollector") => {
+            let config = root.follow(&["spec", "config"]);
+            match config.value() {
+                Some(Value::String(_)) => text(&config),
+                Some(value @ Value::Object(_)) => take(config.path().clone(), value),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+// === impl Carrier ===
+
+impl Carrier<'_> {
+    fn add_to(&self, lists: &mut Map<String, Value>) {
+        let config = Configuration::read(self.nested.map_or(self.written, |nested| &nested.value));
+        let mut push = |list: &str, value: Value| {
+            if let Some(Value::Array(items)) = lists.get_mut(list) {
+                items.push(value);
+            }
+        };
+        for pipeline in config.pipelines.seen() {
+            let names =
+                |list: &List<'_>| -> Value { list.items().iter().map(|item| Value::from(item.text.trim())).collect() };
+            let pipeline = json!({
+                "name": pipeline.id.to_string(),
+                "signal": pipeline.id.signal.name(),
+                "receivers": names(&pipeline.receivers),
+                "processors": names(&pipeline.processors),
+                "exporters": names(&pipeline.exporters),
+                "at": self.at(&pipeline.path),
+            });
+            push("pipelines", pipeline);
+        }
+        let sections = [
+            ("receivers", &config.receivers),
+            ("processors", &config.processors),
+            ("exporters", &config.exporters),
+            ("connectors", &config.connectors),
+            ("extensions", &config.extensions),
+        ];
+        for (list, section) in sections {
+            for (id, definition) in section.definitions() {
+                let used = self.is_used(&config, list, id);
+                let mut component = self.component(id, definition, used);
+                if list == "exporters" {
+                    self.add_strings(&mut component, definition);
+                    for endpoint in endpoints::of(id, definition.value, used, &|path| self.inner(definition, path)) {
+                        push("endpoints", endpoint);
+                    }
+                }
+                push(list, component);
+                for credential in credentials::of(list, id, definition.value, &|path| self.inner(definition, path)) {
+                    push("credentials", credential);
+                }
+            }
+        }
+        if let Section::Seen(receivers) = &config.receivers {
+            for (id, definition) in receivers {
+                for job in scrape_jobs::of(id, definition.value, &|path| self.inner(definition, path)) {
+                    push("scrapeJobs", job);
+                }
+            }
+        }
+    }
+
+    fn component(&self, id: &ComponentId, definition: &Definition<'_>, used: bool) -> Value {
+        json!({
+            "name": id.to_string(),
+            "type": id.kind,
+            // As with no settings at all, which is how the collector reads null.
+            "config": if definition.value.is_null() { json!({}) } else { definition.value.clone() },
+            "used": used,
+            "at": self.at(&definition.path),
+        })
+    }
+
+    /// Every string in the definition.
+    fn add_strings(&self, component: &mut Value, definition: &Definition<'_>) {
+        let place = |path: &Path| self.inner(definition, path);
+        if let Value::Object(component) = component {
+            let mut strings = Vec::new();
+            collect_strings(definition.value, &mut Path::root(), &place, &mut strings, limits::DEPTH);
+            component.insert("strings".to_owned(), strings.into());
+        }
+    }
+
+    /// Whether the collector starts it, as far as that can be seen: what other files say is not known.
+    fn is_used(&self, config: &Configuration<'_>, list: &str, id: &ComponentId) -> bool {
+        let names = |list: &List<'_>| list.items().iter().any(|item| item.id.as_ref().is_none_or(|named| named == id));
+        if self.is_part && config.pipelines.seen().is_empty() {
+            return true;
+        }
+        if list == "extensions" {
+            return names(&config.started_extensions);
+        }
+        config.pipelines.seen().iter().any(|pipeline| match list {
+            "receivers" => names(&pipeline.receivers),
+            "processors" => names(&pipeline.processors),
+            "exporters" => names(&pipeline.exporters),
+            _ => names(&pipeline.receivers) || names(&pipeline.exporters),
+        })
+    }
+
+    fn inner(&self, definition: &Definition<'_>, path: &Path) -> Value {
+        self.at(&definition.path.join(path))
+    }
+
+    /// A path in the configuration, as a path of the subject.
+    fn at(&self, path: &Path) -> Value {
+        let written = self.nested.map_or_else(|| path.clone(), |nested| nested.locate(self.written, path));
+        at(&self.path.join(&written))
+    }
+}
+
+/// Every string in a definition: placeholders may stand anywhere.
+fn collect_strings(
+    value: &Value,
+    path: &mut Path,
+    place: &dyn Fn(&Path) -> Value,
+    into: &mut Vec<Value>,
+    depth: usize,
+) {
+    match value {
+        Value::String(text) => into.push(json!({ "text": text, "at": place(path) })),
+        Value::Array(items) if depth > 0 => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(crate::engine::node::Segment::Index(index));
+                collect_strings(item, path, place, into, depth - 1);
+                path.pop();
+            }
+        }
+        Value::Object(entries) if depth > 0 => {
+            for (key, entry) in entries {
+                path.push(crate::engine::node::Segment::Key(key.clone()));
+                collect_strings(entry, path, place, into, depth - 1);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Where an exporter sends to: the parts of its endpoints, whether that leaves the cluster, and whether it is encrypted.
+
+use core::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use crate::engine::{
+    kinds::collector::{ComponentId, is_expansion},
+    node::Path,
+};
+
+/// Of `type`, an exporter that listens for scrapers itself: its endpoint is its own.
+const LISTENING: [&str; 1] = ["prometheus"];
+
+/// Exporters whose endpoint is written without a scheme, all over gRPC.
+const OVER_GRPC: [&str; 5] = ["otlp", "otlp_grpc", "jaeger", "opencensus", "otelarrow"];
+
+/// Exporters that send to a URL.
+const OVER_HTTP: [&str; 7] =
+    ["otlphttp", "otlp_http", "prometheusremotewrite", "prometheus_remote_write", "loki", "zipkin", "splunk_hec"];
+
+/// Top-level domains that namespaces are hardly called: `tempo.telemetry` is a Service, `otlp-example.com` is not.
+const TOP_LEVEL: [&str; 14] =
+    ["com", "net", "org", "io", "cloud", "co", "eu", "de", "us", "uk", "ai", "fr", "internal", "lan"];
+
+/// An endpoint in its parts.
+#[derive(Debug, PartialEq, Eq)]
+struct Endpoint<'a> {
+    /// Empty where there is none.
+    scheme: &'a str,
+    host: &'a str,
+    /// What stands behind the host, without a colon; empty where nothing does.
+    port: &'a str,
+    /// With its slash.
+    path: &'a str,
+}
+
+fn is_grpc(id: &ComponentId) -> bool {
+    OVER_GRPC.contains(&id.kind.as_str())
+}
+
+/// The endpoints that an exporter sends to.
+pub(super) fn of(id: &ComponentId, config: &Value, used: bool, place: &dyn Fn(&Path) -> Value) -> Vec<Value> {
+    let kind = id.kind.as_str();
+    let known = is_grpc(id) || OVER_HTTP.contains(&kind);
+    let Some(entries) = config.as_object().filter(|_| !LISTENING.contains(&kind)) else { return Vec::new() };
+    let insecure = config.pointer("/tls/insecure").and_then(Value::as_bool) == Some(true);
+    let none = json!({});
+    let mut found = Vec::new();
+    for (key, value) in entries.iter().filter(|(key, _)| *key == "endpoint" || key.ends_with("_endpoint")) {
+        let Some(text) = value.as_str().filter(|text| known || text.contains("://")) else { continue };
+        let endpoint = Endpoint::read(text);
+        // `https://` makes a gRPC exporter encrypt, `http://` does not make it stop (configgrpc).
+        let plaintext = if is_grpc(id) { insecure && endpoint.scheme != "https" } else { endpoint.scheme == "http" };
+        found.push(json!({
+            "exporter": id.to_string(),
+            "type": kind,
+            "grpc": is_grpc(id),
+            "used": used,
+            "tls": config.get("tls").filter(|tls| tls.is_object()).unwrap_or(&none),
+            "tlsSet": config.get("tls").is_some_and(Value::is_object),
+            "text": text,
+            "scheme": endpoint.scheme,
+            "host": endpoint.host,
+            "port": endpoint.port.parse::<u16>().unwrap_or_default(),
+            "path": endpoint.path,
+            "place": endpoint.place(),
+            "plaintext": plaintext && !is_expansion(endpoint.scheme),
+            "at": place(&Path::root().key(key)),
+        }));
+    }
+    found
+}
+
+// === impl Endpoint ===
+
+impl<'a> Endpoint<'a> {
+    fn read(text: &'a str) -> Self {
+        let (scheme, rest) = text.trim().split_once("://").unwrap_or(("", text.trim()));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        // `${env:HOST}` may hold a slash of its own, and whatever it stands for is not known.
+        let end = if is_expansion(rest) { rest.len() } else { end };
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
+        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, port)) => (host, port.trim_start_matches(':')),
+            None if is_expansion(authority) => (authority, ""),
+            None => authority.rsplit_once(':').unwrap_or((authority, "")),
+        };
+        Self { scheme, host, port, path }
+    }
+
+    /// `pod`, `cluster`, `outside`, or `unknown` where it is filled in when the collector starts.
+    fn place(&self) -> &'static str {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        if is_expansion(self.host) || is_expansion(self.scheme) || host.is_empty() || host.contains(['<', '>', '{']) {
+            return "unknown";
+        }
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return if address.is_loopback() || address.is_unspecified() { "pod" } else { "outside" };
+        }
+        if host == "localhost" || host.ends_with(".localhost") {
+            return "pod";
+        }
+        let labels: Vec<&str> = host.split('.').collect();
+        let last = labels.last().copied().unwrap_or_default();
+        match labels.len() {
+            1 => "cluster",
+            2 if TOP_LEVEL.contains(&last) => "outside",
+            2 => "cluster",
+            // `service.namespace.svc`, with or without the cluster's domain; pods of a StatefulSet stand before it.
+            _ if labels.contains(&"svc") || host.ends_with(".cluster.local") => "cluster",
+            _ => "outside",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_read_and_placed() {
+        for (text, parts, place) in [
+            ("tempo:4317", ("", "tempo", "4317", ""), "cluster"),
+            ("http://loki.telemetry:3100/otlp", ("http", "loki.telemetry", "3100", "/otlp"), "cluster"),
+            (
+                "tempo.telemetry.svc.cluster.local:4317/",
+                ("", "tempo.telemetry.svc.cluster.local", "4317", "/"),
+                "cluster",
+            ),
+            ("a-0.a.ns.svc.corp.example:1", ("", "a-0.a.ns.svc.corp.example", "1", ""), "cluster"),
+            ("https://api.honeycomb.io", ("https", "api.honeycomb.io", "", ""), "outside"),
+            ("example.com:443", ("", "example.com", "443", ""), "outside"),
+            ("collector.dev:4317", ("", "collector.dev", "4317", ""), "cluster"),
+            ("10.10.0.50:5080", ("", "10.10.0.50", "5080", ""), "outside"),
+            ("[::1]:4317", ("", "::1", "4317", ""), "pod"),
+            ("https://[2001:db8::1]:443/x", ("https", "2001:db8::1", "443", "/x"), "outside"),
+            ("localhost:4317", ("", "localhost", "4317", ""), "pod"),
+            ("${env:HOST}:4317", ("", "${env:HOST}:4317", "", ""), "unknown"),
+            ("https://u:p@a.b.c/x?y", ("https", "a.b.c", "", "/x?y"), "outside"),
+            ("<HOST>:4317", ("", "<HOST>", "4317", ""), "unknown"),
+            ("", ("", "", "", ""), "unknown"),
+        ] {
+            let endpoint = Endpoint::read(text);
+            assert_eq!((endpoint.scheme, endpoint.host, endpoint.port, endpoint.path), parts, "{text}");
+            assert_eq!(endpoint.place(), place, "{text}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! `cluster`: what policies may look up of other objects. Every look-up goes through the lens, so that it is recorded and
+//! confirmed before a denial; what cannot be known is said, never guessed.
+
+use std::cell::Cell;
+
+use serde_json::{Value, json};
+
+use crate::engine::{
+    cel::given::place::at,
+    kinds::{
+        AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
+        gateway::{Controller, Gateway},
+        service::Service,
+        telemetry::{TargetBy, Telemetry, TelemetryKind, labels_match},
+    },
+    limits,
+    resolve::{self, Backend, Grant},
+    rules::looked_up,
+    subject::ObjectKey,
+    view::{Answer, Lens},
+};
+
+/// What a look-up of one object says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    Found(Value),
+    Absent,
+    /// What is not known, as the end of a sentence: ``whether Service `a/b` exists``.
+    Unknown(String),
+}
+
+/// A function of `cluster`, and the kinds that it looks up: what a policy calls decides what is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    pub name: &'static str,
+    pub looks_up: &'static [(&'static str, &'static str)],
+}
+
+/// All of them.
+pub const FUNCTIONS: &[Function] = &[
+    Function { name: "service", looks_up: &[(CORE, "Service")] },
+    Function { name: "gateway", looks_up: &[(GATEWAY_API, "Gateway"), (GATEWAY_API, "GatewayClass")] },
+    Function { name: "namespace", looks_up: &[(CORE, "Namespace")] },
+    Function { name: "grants", looks_up: &[(GATEWAY_API, "ReferenceGrant")] },
+    Function { name: "references", looks_up: looked_up::RESOLUTION },
+    Function {
+        name: "referrers",
+        looks_up: &[
+            (GATEWAY_API, "Gateway"),
+            (KGATEWAY, "HTTPListenerPolicy"),
+            (KGATEWAY, "ListenerPolicy"),
+            (AGENTGATEWAY, "AgentgatewayPolicy"),
+        ],
+    },
+];
+
+/// The kinds that a function looks up, by its name in expressions: `cluster.service`.
+pub fn kinds(name: &str) -> &'static [(&'static str, &'static str)] {
+    let name = name.strip_prefix("cluster.").unwrap_or_default();
+    FUNCTIONS.iter().find(|function| function.name == name).map_or(&[], |function| function.looks_up)
+}
+
+/// `cluster`, as one subject sees it.
+#[derive(Debug)]
+pub struct Cluster<'a> {
+    lens: &'a Lens<'a>,
+    /// Of the subject.
+    namespace: &'a str,
+    told_of_others: Cell<bool>,
+}
+
+// === impl Cluster ===
+
+impl<'a> Cluster<'a> {
+    pub fn new(lens: &'a Lens<'a>, namespace: &'a str) -> Self {
+        Self { lens, namespace, told_of_others: Cell::new(false) }
+    }
+
+    /// Whether something was found in another namespace that has not opted in to be referred to from the subject's. What a
+    /// policy says with it may hold names and ports that a webhook must keep to itself.
+    pub fn told_of_others(&self) -> bool {
+        self.told_of_others.get()
+    }
+
+    pub fn service(&self, namespace: &str, name: &str) -> Seen {
+        self.one("Service", namespace, name, self.lens.service(namespace, name), |service| {
+            self.tells(namespace, Answer::Found(&service.sharing));
+            of_service(namespace, name, service)
+        })
+    }
+
+    pub fn gateway(&self, namespace: &str, name: &str) -> Seen {
+        self.one("Gateway", namespace, name, self.lens.gateway(namespace, name), |(key, gateway)| {
+            self.tells(namespace, Answer::Absent);
+            self.of_gateway(key, gateway)
+        })
+    }
+
+    pub fn namespace(&self, name: &str) -> Seen {
+        self.one("Namespace", "", name, self.lens.namespace(name), |namespace| {
+            self.tells(name, Answer::Absent);
+            json!({ "name": name, "labels": namespace.labels, "terminating": namespace.terminating })
+        })
+    }
+
+    /// # Errors
+    /// What is not known.
+    pub fn grants(&self, namespace: &str) -> Result<Vec<Value>, String> {
+        let (grants, complete) = self.lens.grants(namespace);
+        if !complete {
+            return Err(format!("which ReferenceGrants there are in namespace `{namespace}`"));
+        }
+        if !grants.is_empty() {
+            self.tells(namespace, Answer::Absent);
+        }
+        Ok(grants
+            .into_iter()
+            .map(|(key, grant)| {
+                let from = |from: &crate::engine::kinds::reference_grant::From| {
+                    json!({ "group": *from.group, "kind": *from.kind, "namespace": *from.namespace })
+                };
+                let to = |to: &crate::engine::kinds::reference_grant::To| {
+                    json!({ "group": *to.group, "kind": *to.kind, "name": to.name.as_deref().unwrap_or_default() })
+                };
+                json!({
+                    "namespace": *key.namespace,
+                    "name": *key.name,
+                    "from": grant.from.iter().map(from).collect::<Vec<_>>(),
+                    "to": grant.to.iter().map(to).collect::<Vec<_>>(),
+                })
+            })
+            .collect())
+    }
+
+    /// Every telemetry reference of an object, with what its control plane will say. None where the object is not a
+    /// telemetry object.
+    ///
+    /// # Errors
+    /// What is not known of any of them.
+    pub fn references(&self, object: &Value) -> Result<Vec<Value>, String> {
+        let key = crate::engine::kinds::key_of(object, self.namespace);
+        let Some(kind) = TelemetryKind::of(&key.group, &key.kind) else { return Ok(Vec::new()) };
+        let telemetry = Telemetry::read(kind, object);
+        telemetry
+            .references
+            .iter()
+            .map(|reference| {
+                let backend = &*reference.backend;
+                let target = backend.namespace_or(&key.namespace);
+                let shown = format!("{} `{target}/{}`", &*backend.kind, &*backend.name);
+                let granted = match resolve::grant(kind, &key.namespace, backend, self.lens) {
+                    Grant::NotNeeded | Grant::Given => true,
+                    Grant::Missing => false,
+                    Grant::Unknown => return Err(format!("whether a ReferenceGrant allows the reference to {shown}")),
+                };
+                let there = verdict(&resolve::backend(kind, &key.namespace, backend, self.lens));
+                let Some(there) = there else { return Err(format!("whether {shown} takes what is sent there")) };
+                let mut value = json!({
+                    "group": *backend.group,
+                    "kind": *backend.kind,
+                    "namespace": target,
+                    "name": *backend.name,
+                    "signal": reference.signal.name(),
+                    "grpc": reference.grpc,
+                    "granted": granted,
+                    "verdict": if granted { there } else { "not-allowed" },
+                    "at": at(&reference.path),
+                });
+                if let (Some(port), Some(value)) = (backend.port, value.as_object_mut()) {
+                    value.insert("port".to_owned(), port.into());
+                }
+                Ok(value)
+            })
+            .collect()
+    }
+
+    /// The stored telemetry objects that refer to an object, or that attach to it if it is a Gateway.
+    ///
+    /// # Errors
+    /// What is not known.
+    pub fn referrers(&self, kind: &str, namespace: &str, name: &str) -> Result<Vec<Value>, String> {
+        let refer = if kind == "Gateway" { "attach to" } else { "refer to" };
+        let found = if kind == "Gateway" {
+            self.attached(namespace, name)
+        } else {
+            let group = match kind {
+                "Backend" => KGATEWAY,
+                "AgentgatewayBackend" => AGENTGATEWAY,
+                "ServiceEntry" => ISTIO,
+                _ => CORE,
+            };
+            let target = ObjectKey::new(group, kind, namespace, name);
+            self.lens.referrers(&target)
+        };
+        if let Some(unknown) = self.lens.telemetry_not_known().next() {
+            return Err(format!("which {} objects {refer} {kind} `{namespace}/{name}`", unknown.name()));
+        }
+        for (key, _) in &found {
+            self.tells(&key.namespace, Answer::Absent);
+        }
+        // Each of them is reason enough for what is said of them, and can be read again.
+        for (key, _) in found.iter().take(limits::CONFIRMED_RELATED) {
+            self.lens.rests_on(key);
+        }
+        Ok(found
+            .into_iter()
+            .map(|(key, telemetry)| {
+                let mut signals: Vec<&str> = telemetry.settings.iter().map(|setting| setting.signal.name()).collect();
+                signals.dedup();
+                json!({
+                    "group": *key.group,
+                    "kind": *key.kind,
+                    "namespace": *key.namespace,
+                    "name": *key.name,
+                    "signals": signals,
+                })
+            })
+            .collect())
+    }
+
+    /// Telemetry objects that name the Gateway, or select it; one whose labels are not known may be selected by any.
+    fn attached(&self, namespace: &str, name: &str) -> Vec<(&'a ObjectKey, &'a Telemetry)> {
+        let mut found = self.lens.telemetry_targeting(namespace, name);
+        let global = self.lens.control_plane().kgateway.global_policy_namespace.as_deref();
+        if let Some(global) = global.filter(|global| *global != namespace) {
+            let selects = |telemetry: &Telemetry| {
+                telemetry.kind.is_kgateway()
+                    && telemetry.targets.iter().any(|target| matches!(target.by, TargetBy::Labels(_)))
+            };
+            found.extend(self.lens.telemetry_in(global).into_iter().filter(|(_, telemetry)| selects(telemetry)));
+        }
+        let labels = self.lens.gateway(namespace, name).found().map(|(_, gateway)| &gateway.labels);
+        found.retain(|(key, telemetry)| {
+            telemetry.targets.iter().filter(|target| target.is_gateway()).any(|target| match &target.by {
+                TargetBy::Name(named) => *named == *name && *key.namespace == *namespace,
+                TargetBy::Labels(wanted) => labels.is_none_or(|labels| labels_match(wanted, labels)),
+            })
+        });
+        found
+    }
+
+    fn one<T>(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        answer: Answer<T>,
+        value: impl FnOnce(T) -> Value,
+    ) -> Seen {
+        match answer {
+            Answer::Found(found) => Seen::Found(value(found)),
+            Answer::Absent => Seen::Absent,
+            Answer::Unknown if namespace.is_empty() => Seen::Unknown(format!("what {kind} `{name}` is like")),
+            Answer::Unknown => Seen::Unknown(format!("whether {kind} `{namespace}/{name}` exists")),
+        }
+    }
+
+    fn of_gateway(&self, key: &ObjectKey, gateway: &Gateway) -> Value {
+        let controller = match self.lens.controller(&gateway.class) {
+            Answer::Found(Controller::Kgateway) => "kgateway",
+            Answer::Found(Controller::Agentgateway) => "agentgateway",
+            Answer::Found(Controller::Other) | Answer::Absent => "other",
+            Answer::Unknown => "unknown",
+        };
+        let listener = |listener: &crate::engine::kinds::gateway::Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
+        json!({
+            "namespace": *key.namespace,
+            "name": *key.name,
+            "class": *gateway.class,
+            "controller": controller,
+            "labels": gateway.labels,
+            "listeners": gateway.listeners.iter().map(listener).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Takes note of something found in a namespace, by what the object found says of itself.
+    fn tells(&self, namespace: &str, sharing: Answer<&crate::engine::kinds::meta::Sharing>) {
+        let others = namespace != self.namespace;
+        if others && resolve::shared_with(self.namespace, namespace, sharing, self.lens) != Some(true) {
+            self.told_of_others.set(true);
+        }
+    }
+}
+
+fn of_service(namespace: &str, name: &str, service: &Service) -> Value {
+    let port = |port: &crate::engine::kinds::service::ServicePort| {
+        json!({
+            "name": *port.name,
+            "port": port.port,
+            "protocol": if port.is_udp { "UDP" } else { "TCP" },
+            "appProtocol": *port.app_protocol,
+        })
+    };
+    json!({
+        "namespace": namespace,
+        "name": name,
+        "ports": service.ports.iter().map(port).collect::<Vec<_>>(),
+        "externalName": service.is_external,
+    })
+}
+
+/// One word for what a reference leads to; None where that is not known.
+fn verdict(backend: &Backend<'_>) -> Option<&'static str> {
+    Some(match backend {
+        Backend::Port(..) | Backend::Object => "ok",
+        Backend::UnknownKind => "unknown-kind",
+        Backend::PortOnBackend => "port-on-backend",
+        Backend::NoPort => "no-port",
+        Backend::Absent => "not-found",
+        Backend::NoSuchPort(_) => "no-such-port",
+        Backend::NotDiscovered => "not-discovered",
+        Backend::Unknown => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

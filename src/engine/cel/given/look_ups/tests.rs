@@ -1,0 +1,111 @@
+use serde_json::json;
+
+use super::*;
+use crate::engine::{
+    kinds,
+    view::{View, control_plane::ControlPlane},
+};
+
+fn view(complete: bool, objects: &[Value]) -> View {
+    let all = kinds::KINDS.iter().map(|kind| (kind.group, kind.kind));
+    let mut view = View::open(ControlPlane::default()).complete(all.filter(|_| complete));
+    for object in objects {
+        view.insert(&kinds::key_of(object, "default"), object);
+    }
+    view
+}
+
+fn object(api_version: &str, kind: &str, namespace: &str, name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}, "spec": spec})
+}
+
+fn policy(namespace: &str, name: &str, target: &str, backend: &Value) -> Value {
+    let spec = json!({
+        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": target}],
+        "tracing": {"provider": {"openTelemetry": {"grpcService": {"backendRef": backend}}}},
+    });
+    object("gateway.kgateway.dev/v1alpha1", "HTTPListenerPolicy", namespace, name, &spec)
+}
+
+fn world(complete: bool) -> View {
+    let ports = json!({"ports": [{"name": "otlp", "port": 4317, "appProtocol": "grpc"}]});
+    view(
+        complete,
+        &[
+            object("v1", "Service", "telemetry", "otel", &ports),
+            object("v1", "Service", "gw", "own", &ports),
+            object("gateway.networking.k8s.io/v1", "Gateway", "gw", "http", &json!({"gatewayClassName": "kgateway"})),
+            policy("gw", "tracing", "http", &json!({"name": "otel", "namespace": "telemetry", "port": 4317})),
+        ],
+    )
+}
+
+#[test]
+fn one_object_is_found_absent_or_unknown() {
+    let (known, unknown) = (world(true), world(false));
+    let (lens, open) = (Lens::new(&known), Lens::new(&unknown));
+    let (known, unknown) = (Cluster::new(&lens, "gw"), Cluster::new(&open, "gw"));
+    let port = json!({"name": "otlp", "port": 4317, "protocol": "TCP", "appProtocol": "grpc"});
+    let own = json!({"namespace": "gw", "name": "own", "ports": [port], "externalName": false});
+    assert_eq!(known.service("gw", "own"), Seen::Found(own.clone()));
+    assert_eq!(unknown.service("gw", "own"), Seen::Found(own));
+    assert!(!known.told_of_others());
+    assert_eq!(known.service("gw", "none"), Seen::Absent);
+    assert_eq!(unknown.service("gw", "none"), Seen::Unknown("whether Service `gw/none` exists".to_owned()));
+    assert_eq!(unknown.namespace("gw"), Seen::Unknown("what Namespace `gw` is like".to_owned()));
+    let Seen::Found(gateway) = known.gateway("gw", "http") else { panic!() };
+    assert_eq!((&gateway["class"], &gateway["controller"]), (&json!("kgateway"), &json!("kgateway")));
+    assert_eq!(lens.seen().iter().filter(|seen| seen.kind() == (CORE, "Service")).count(), 2);
+    assert!(matches!(known.service("telemetry", "otel"), Seen::Found(_)) && known.told_of_others());
+}
+
+#[test]
+fn references_are_resolved_as_the_control_plane_does() {
+    let view = world(true);
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
+    let verdicts = |backend: Value| -> Vec<(Value, Value)> {
+        let found = cluster.references(&policy("gw", "a", "http", &backend)).unwrap();
+        found.into_iter().map(|one| (one["verdict"].clone(), one["granted"].clone())).collect()
+    };
+    let pair = |verdict: &str, granted: bool| vec![(json!(verdict), json!(granted))];
+    assert_eq!(verdicts(json!({"name": "own", "port": 4317})), pair("ok", true));
+    assert_eq!(verdicts(json!({"name": "own", "port": 1})), pair("no-such-port", true));
+    assert_eq!(verdicts(json!({"name": "none", "port": 1})), pair("not-found", true));
+    assert_eq!(verdicts(json!({"name": "otel", "namespace": "telemetry", "port": 4317})), pair("not-allowed", false));
+    let own = json!({"name": "own", "port": 4317});
+    let found = cluster.references(&policy("gw", "a", "http", &own)).unwrap();
+    assert_eq!(
+        found,
+        [json!({"group": "", "kind": "Service", "namespace": "gw", "name": "own", "port": 4317, "signal": "traces",
+            "grpc": true, "granted": true, "verdict": "ok",
+            "at": ["spec", "tracing", "provider", "openTelemetry", "grpcService", "backendRef"]})]
+    );
+    assert_eq!(cluster.references(&json!({"kind": "ConfigMap", "apiVersion": "v1"})), Ok(Vec::new()));
+    assert!(!cluster.told_of_others());
+    let open = world(false);
+    let lens = Lens::new(&open);
+    let unknown = Cluster::new(&lens, "gw").references(&policy("gw", "a", "http", &json!({"name": "x", "port": 1})));
+    assert_eq!(unknown, Err("whether Service `gw/x` takes what is sent there".to_owned()));
+}
+
+#[test]
+fn referrers_are_those_that_refer_and_those_that_attach() {
+    let view = world(true);
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
+    let found = cluster.referrers("Service", "telemetry", "otel").unwrap();
+    assert_eq!(
+        found,
+        [json!({"group": "gateway.kgateway.dev", "kind": "HTTPListenerPolicy", "namespace": "gw", "name": "tracing",
+            "signals": ["traces"]})]
+    );
+    assert_eq!(cluster.referrers("Gateway", "gw", "http").unwrap(), found);
+    assert_eq!(cluster.referrers("Gateway", "gw", "other"), Ok(Vec::new()));
+    assert_eq!(cluster.referrers("Service", "gw", "own"), Ok(Vec::new()));
+    let open = world(false);
+    let lens = Lens::new(&open);
+    let cluster = Cluster::new(&lens, "gw");
+    assert!(cluster.referrers("Service", "telemetry", "otel").is_err());
+    assert!(cluster.grants("telemetry").is_err());
+}

@@ -1,0 +1,141 @@
+//! From a patched object back to an edit: the smallest changes that make one object of the other.
+//!
+//! What operations did to places in lists is no longer asked: edits of several policies, and of files, compose by paths.
+
+use serde_json::{Map, Value};
+
+use crate::engine::{finding::Change, node::Path};
+
+/// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
+const KEPT: [&str; 8] = [
+    "/apiVersion",
+    "/kind",
+    "/metadata/name",
+    "/metadata/generateName",
+    "/metadata/namespace",
+    "/metadata/uid",
+    "/metadata/resourceVersion",
+    "/status",
+];
+
+/// The object after these operations of RFC 6902.
+///
+/// # Errors
+/// An operation that is none, or that cannot be made; an object that is none any more, or another one.
+pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
+    if operations.is_empty() {
+        return Ok(object.clone());
+    }
+    let operations: json_patch::Patch = serde_json::from_value(Value::Array(operations.to_vec()))
+        .map_err(|error| format!("the patch is none: {error}"))?;
+    let mut after = object.clone();
+    json_patch::patch(&mut after, &operations).map_err(|error| {
+        let operation = operations.0.get(error.operation).map(ToString::to_string).unwrap_or_default();
+        format!("the patch cannot be made: {} at `{}` (operation {operation})", error.kind, error.path)
+    })?;
+    for kept in KEPT {
+        if after.pointer(kept) != object.pointer(kept) {
+            return Err(format!(
+                "the patch would change `{}`, which no mutation may",
+                kept.trim_start_matches('/').replace('/', ".")
+            ));
+        }
+    }
+    let is_map = |pointer| after.pointer(pointer).is_none_or(Value::is_object);
+    if !after.is_object() || !is_map("/metadata") || !is_map("/metadata/labels") || !is_map("/metadata/annotations") {
+        return Err("the patch makes something of it that is no object".to_owned());
+    }
+    for texts in ["/metadata/labels", "/metadata/annotations", "/data"] {
+        let changed = after.pointer(texts) != object.pointer(texts)
+            && (texts != "/data" || after.get("kind") == Some(&"ConfigMap".into()));
+        let bad =
+            after.pointer(texts).and_then(Value::as_object).into_iter().flatten().find(|(_, value)| !value.is_string());
+        if let (true, Some((key, _))) = (changed, bad) {
+            return Err(format!(
+                "the patch makes an invalid object: `{}` holds texts, and `{key}` would be none",
+                texts.trim_start_matches('/').replace('/', ".")
+            ));
+        }
+    }
+    Ok(after)
+}
+
+/// The changes that make `after` of `before`, in the order of their paths.
+pub fn changes(before: &Value, after: &Value) -> Vec<Change> {
+    let mut changes = Vec::new();
+    compare(&Path::root(), before, after, &mut changes);
+    changes
+}
+
+fn compare(at: &Path, before: &Value, after: &Value, changes: &mut Vec<Change>) {
+    match (before, after) {
+        _ if before == after => {}
+        (Value::Object(before), Value::Object(after)) => compare_maps(at, before, after, changes),
+        (Value::Array(before), Value::Array(after)) if after.starts_with(before) => {
+            let added = after.iter().enumerate().skip(before.len());
+            changes.extend(added.map(|(index, value)| Change::Set { path: at.index(index), value: value.clone() }));
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(&at.index(index), before, after, changes);
+            }
+        }
+        _ => changes.push(Change::Set { path: at.clone(), value: after.clone() }),
+    }
+}
+
+fn compare_maps(at: &Path, before: &Map<String, Value>, after: &Map<String, Value>, changes: &mut Vec<Change>) {
+    for (key, value) in before {
+        match after.get(key) {
+            Some(after) => compare(&at.key(key), value, after, changes),
+            None => changes.push(Change::Remove { path: at.key(key) }),
+        }
+    }
+    let added = after.iter().filter(|(key, _)| !before.contains_key(*key));
+    changes.extend(added.map(|(key, value)| Change::Set { path: at.key(key), value: value.clone() }));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(before: &Value, after: &Value) -> Vec<String> {
+        let words = |change: Change| match change {
+            Change::Set { path, value } => format!("{path} = {value}"),
+            Change::Remove { path } => format!("- {path}"),
+        };
+        changes(before, after).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_changed() {
+        let before = json!({"a": 1, "b": {"c": [1, 2], "d": "x"}, "e": [1, {"f": 1}], "g": [1, 2, 3]});
+        let after = json!({"b": {"c": [1, 2, 3, 4], "d": "y"}, "e": [1, {"f": 2}], "g": [1, 3], "h": {}});
+        assert_eq!(
+            of(&before, &after),
+            ["- a", "b.c[2] = 3", "b.c[3] = 4", "b.d = \"y\"", "e[1].f = 2", "g = [1,3]", "h = {}"]
+        );
+        assert_eq!(of(&before, &before), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_patch_leaves_the_identity_of_an_object_alone_and_an_object_of_it() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1"}});
+        let said = |operations: Value| patched(&object, operations.as_array().unwrap()).unwrap_err();
+        for (operations, words) in [
+            (json!([{"op": "replace", "path": "/metadata/name", "value": "b"}]), "would change `metadata.name`"),
+            (json!([{"op": "remove", "path": "/kind"}]), "would change `kind`"),
+            (json!([{"op": "remove", "path": "/spec/x"}]), "cannot be made"),
+            (json!([{"op": "leap", "path": "/x"}]), "the patch is none"),
+            (json!([{"op": "add", "path": "/metadata/labels", "value": 1}]), "no object"),
+            (json!([{"op": "add", "path": "/data/y", "value": 1}]), "`data` holds texts, and `y` would be none"),
+        ] {
+            let said = said(operations);
+            assert!(said.contains(words), "{said}");
+        }
+        let operations = [json!({"op": "add", "path": "/data/y", "value": "2"})];
+        assert_eq!(patched(&object, &operations).unwrap()["data"], json!({"x": "1", "y": "2"}));
+    }
+}
