@@ -75,13 +75,13 @@ fn kubernetes_own_types() {
 #[test]
 fn costs_of_kubernetes_own_types() {
     cost(
-        r#"
+        r"
         3 isIP(object.kind)
         3 isURL(object.kind)
         3 isQuantity(object.kind)
         3 isSemver(object.kind)
         3 isCIDR(object.kind)
         4 ip.isCanonical(object.kind)
-        "#,
+        ",
     );
 }
