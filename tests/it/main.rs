@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod bad_cel;
 mod bad_policies;
 mod binary;
 mod cli;
