@@ -96,7 +96,7 @@ impl Chance {
             return self.of(&TOKENS[..30]).to_owned();
         }
         let deeper = depth - 1;
-        let mut part = |chance: &mut Self| chance.expression(functions, deeper);
+        let part = |chance: &mut Self| chance.expression(functions, deeper);
         match self.below(12) {
             0 | 1 => {
                 let (one, other) = (part(self), part(self));
