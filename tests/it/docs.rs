@@ -7,8 +7,10 @@ use std::{
 
 use portcullis::{
     engine::{
+        cel::given,
         limits,
         policy::shipped,
+        subject::ObjectKey,
         yaml::{self, Dialect},
     },
     operate::permissions::{self, Named, Permission, Scope},
@@ -22,15 +24,18 @@ const DASHBOARD: &str = "deploy/charts/portcullis/files/dashboard.json";
 const VALUES: &str = "deploy/charts/portcullis/values.yaml";
 const METRICS: &str = "docs/metrics.md";
 const RUNBOOKS: &str = "docs/runbooks.md";
+const FACTS: &str = "docs/policy-facts.md";
 const SECURITY: &str = "docs/security.md";
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
+    "docs/exceptions.md",
     "docs/findings.md",
     METRICS,
     "docs/operations.md",
+    FACTS,
     RUNBOOKS,
     SECURITY,
     "docs/testing.md",
@@ -431,4 +436,31 @@ fn bytes(count: usize) -> String {
 
 fn time(milliseconds: u64) -> String {
     if milliseconds.is_multiple_of(1000) { format!("{} s", milliseconds / 1000) } else { format!("{milliseconds} ms") }
+}
+
+/// What expressions are told is told on the page, field by field.
+#[test]
+fn every_fact_that_expressions_are_told_is_on_its_page() {
+    let page = text(FACTS);
+    let config = "receivers: { otlp: {}, prometheus: { config: { scrape_configs: [{ job_name: a, kubernetes_sd_configs: [{ role: pod }], \
+                  relabel_configs: [{ action: keep, source_labels: [__meta_kubernetes_pod_label_app], regex: a }] }] } } }\n\
+                  exporters: { otlp: { endpoint: 'a:1', headers: { authorization: a } } }\n\
+                  service: { pipelines: { logs: { receivers: [otlp], exporters: [otlp] } } }";
+    let krakend = r#"{"extra_config": {"telemetry/opentelemetry": {"exporters": {"otlp": [{"name": "a"}]}}}}"#;
+    let object = serde_json::json!({ "data": { "a": config, "b": krakend } });
+    let key = ObjectKey::new("", "ConfigMap", "a", "b");
+    let mut fields = BTreeSet::new();
+    for given in [given::collector::of(&key, &object), given::krakend::of(&key, &object)] {
+        assert_eq!(given["found"], true);
+        for (field, value) in given.as_object().unwrap() {
+            fields.insert(field.clone());
+            let items = value.as_array().into_iter().flatten().filter_map(Value::as_object);
+            fields.extend(items.flat_map(|item| item.keys().cloned()));
+        }
+    }
+    let missing: Vec<_> = fields.iter().filter(|field| !page.contains(&format!("{field}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for function in given::look_ups::FUNCTIONS {
+        assert!(page.contains(&format!("`cluster.{}(", function.name)), "{}", function.name);
+    }
 }

@@ -39,7 +39,7 @@ fn lists_are_sorted() {
         ("[].sort()", "[]"),
         ("object.ints.sort()", "[1, 2, 3]"),
         ("object.mixed.sort()", "error: list elements must have the same type"),
-        ("object.nested.sort()", "error: list elements must be comparable"),
+        ("object.nested.sort()", "error: no such overload: sort(list)"),
         ("[[1]].sort()", "refused"),
         (r#"["ccc", "a", "bb"].sortBy(text, size(text))"#, r#"["a", "bb", "ccc"]"#),
         (r#"["b1", "a1", "c0"].sortBy(text, text.substring(1))"#, r#"["c0", "b1", "a1"]"#),
@@ -80,15 +80,15 @@ fn lists_cost_what_is_made_or_compared() {
         ("lists.range(100)", 100 + 11),
         ("lists.range(100).reverse()", 111 + 111),
         ("lists.range(100).slice(0, 5)", 111 + 16),
-        ("[[1, 2], [3]].flatten()", 30 + 2 + 11),
-        ("[[1, 2], [3]].flatten(2)", 30 + 4 + 11),
-        ("[1, 2, 3].distinct()", 10 + 18 + 11),
-        (r#"["a", "b", "c"].distinct()"#, 10 + 18 + 11),
-        ("[3, 1].sort()", 10 + 8 + 11),
-        // Where types leave several to choose from, a sort costs what any call does.
+        ("[[1, 2], [3]].flatten()", 2 + 11),
+        ("[[1, 2], [3]].flatten(2)", 4 + 11),
+        ("[1, 2, 3].distinct()", 18 + 11),
+        (r#"["a", "b", "c"].distinct()"#, 18 + 11),
+        ("[3, 1].sort()", 8 + 11),
+        // A list that is written out costs nothing. Where types leave several to choose from, a sort costs what any call does.
         ("object.ints.sort()", 2 + 1),
-        ("[3, 1].sum()", 10 + 2),
-        ("[3, 1].indexOf(1)", 10 + 2),
+        ("[3, 1].sum()", 2),
+        ("[3, 1].indexOf(1)", 2),
         ("object.ints.max()", 2 + 3),
     ]);
 }
@@ -97,13 +97,18 @@ fn lists_cost_what_is_made_or_compared() {
 fn what_costs_too_much_is_not_made() {
     let spent = "spent: operation cancelled: actual cost limit exceeded";
     expect(&[
-        ("lists.range(100000000).size()", spent),
-        ("lists.range(9223372036854775807).size()", spent),
+        ("lists.range(2000000).size()", spent),
         ("lists.range(2000).sort().size()", spent),
         ("lists.range(1000).distinct().size()", spent),
         ("lists.range(999000).reverse().size()", spent),
         ("lists.range(999000).sum()", spent),
         ("lists.range(400000).isSorted()", "true"),
+    ]);
+    let spent = "spent: validation failed due to running out of cost budget, no further validation rules will be run";
+    expect(&[
+        ("lists.range(100000000).size()", spent),
+        ("lists.range(9223372036854775807).size()", spent),
+        ("lists.range(10000).reverse().sort()", spent),
         ("[[1]].flatten(9223372036854775807)", spent),
     ]);
 }

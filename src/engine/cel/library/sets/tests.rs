@@ -24,9 +24,9 @@ fn neither_order_nor_repetition_counts() {
 #[test]
 fn each_is_compared_with_each() {
     expect_cost(&[
-        ("sets.contains([1, 2, 3], [1, 2])", 20 + 1 + 6),
-        ("sets.intersects([1, 2, 3], [1])", 20 + 1 + 3),
-        ("sets.equivalent([1, 2, 3], [1, 2])", 20 + 1 + 12),
+        ("sets.contains([1, 2, 3], [1, 2])", 1 + 6),
+        ("sets.intersects([1, 2, 3], [1])", 1 + 3),
+        ("sets.equivalent([1, 2, 3], [1, 2])", 1 + 12),
     ]);
     expect(&[
         ("sets.contains(lists.range(900), lists.range(900))", "true"),
