@@ -198,7 +198,7 @@ pub const CEL_FOLDS: usize = 32;
 pub const CEL_LEVELS: usize = 400;
 
 /// Steps through types while one CEL expression is checked. A type can hold another twice, and that one another: a few hundred
-/// bytes would come to more than can be walked. An expression of a page takes some ten thousand.
+/// bytes would come to more than can be walked.
 pub const CEL_TYPE_STEPS: usize = 2_000_000;
 
 /// Parts of one type in a CEL expression: `list(map(string, int))` has four, and lists may be nested as deep as anything.
