@@ -4,6 +4,7 @@ pub mod api;
 pub mod changes;
 pub mod crds;
 pub mod ensure;
+pub mod exceptions;
 pub mod handle;
 pub mod index;
 pub mod lease;

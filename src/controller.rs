@@ -2,6 +2,7 @@
 //! may have, removes those of ours that nobody needs, and says how things stand where people look.
 
 mod events;
+pub mod exceptions;
 mod grants;
 mod live;
 pub mod reconcile;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: files are read and written here")]
 
 pub mod encoding;
+pub mod exceptions;
 pub mod manifests;
 pub mod paths;
 pub mod policies;

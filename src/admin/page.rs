@@ -14,7 +14,11 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 
 use crate::{
     admin::registry,
-    cluster::metrics::{Confirmed, Metrics as Cluster},
+    cluster::{
+        exceptions::Exceptions,
+        metrics::{Confirmed, Metrics as Cluster},
+    },
+    engine::snapshot::Snapshot,
     health::Condition,
     operate::register::metrics::Metrics as Registration,
     tls::Standing,
@@ -74,10 +78,11 @@ fn every() -> Registry {
             refused: Some(refused),
         });
     }
-    let consequences = ["denied", "warned", "recorded", "ensured", "applied"];
+    let consequences = ["denied", "warned", "recorded", "ensured", "applied", "excepted"];
     webhook.found(&consequences.map(|consequence| Tally::new(ANY, ANY, consequence)));
     let cluster = Cluster::register(&mut registry);
     cluster.kind(ANY, 0, false);
+    cluster.exceptions(&Exceptions::default(), &Snapshot::default(), at);
     for confirmed in [Confirmed::Alike, Confirmed::Changed, Confirmed::Unread] {
         cluster.confirmed(confirmed);
     }

@@ -2,16 +2,22 @@
 
 use std::{ops::Range, sync::OnceLock};
 
+use serde_json::Value;
+
 use crate::{
     cases::{Case, CaseFile, Expectation, Request, Unusable},
     engine::{
         node::{Path, Segment},
         rules::suggest,
         subject::Operation,
+        view::control_plane::ControlPlane,
         yaml::{self, Dialect, spans::Places},
     },
     files::{Refusal, Source},
 };
+
+/// A place in the file of cases, what is wrong there, and what would be right.
+type Wrong = (Path, String, Option<String>);
 
 /// Reads a file of cases.
 ///
@@ -44,43 +50,71 @@ pub(super) fn place(source: &Source, at: &Path) -> Range<usize> {
 
 /// What can be read and cannot be meant.
 fn nonsense(file: &CaseFile) -> Unusable {
-    let mut nonsense = Unusable::of(file);
     let cases = Path::of(&["cases"]);
+    let mut wrong = not_objects(&file.world, &Path::of(&["world"]));
     if file.cases.is_empty() {
-        nonsense.push(&cases, "there is no case in this file".to_owned(), None);
+        wrong.push((cases.clone(), "there is no case in this file".to_owned(), None));
     }
     for (index, case) in file.cases.iter().enumerate() {
         let at = cases.index(index);
+        wrong.extend(not_objects(&case.world, &at.key("world")));
+        wrong.extend(settings(case, &at));
+        wrong.extend(subject(case, &at).map(|(at, message)| (at, message, None)));
         if case.expect.is_empty() {
             let help = "say what must be found, and `findings: []` where nothing must be".to_owned();
-            nonsense.push(&at.key("expect"), "nothing is expected: such a case cannot fail".to_owned(), Some(help));
-        }
-        if let Some((at, message)) = subject(case, &at) {
-            nonsense.push(&at, message, None);
+            let message = "nothing is expected: such a case cannot fail".to_owned();
+            wrong.push((at.key("expect"), message, Some(help)));
         }
     }
-    nonsense
+    Unusable::of(file).with(wrong)
+}
+
+/// What is no object, and so would not be there without anybody noticing.
+fn not_objects(world: &[Value], at: &Path) -> Vec<Wrong> {
+    let wrong = world.iter().enumerate().filter(|(_, object)| !is_object(object));
+    wrong
+        .map(|(index, _)| (at.index(index), "an object of the world has `apiVersion` and `kind`".to_owned(), None))
+        .collect()
+}
+
+/// What is wrong with when and for which control plane a case is judged.
+fn settings(case: &Case, at: &Path) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    if let Some(Err(error)) = case.now.as_ref().map(|now| now.parse::<jiff::Timestamp>()) {
+        let help = "a time is written as `2026-01-01T00:00:00Z`".to_owned();
+        wrong.push((at.key("now"), format!("now: {error}"), Some(help)));
+    }
+    let mut control_plane = ControlPlane::default();
+    for (index, text) in case.control_plane.iter().enumerate() {
+        if let Err(error) = control_plane.apply(text) {
+            wrong.push((at.key("controlPlane").index(index), format!("controlPlane: {error}"), None));
+        }
+    }
+    wrong
 }
 
 /// What is wrong with what a case judges.
 fn subject(case: &Case, at: &Path) -> Option<(Path, String)> {
     let request = match (&case.subject, &case.request) {
-        (Some(subject), None) if subject.is_object() => return None,
-        (Some(_), None) => {
-            return Some((at.key("subject"), "a subject is an object with `kind` and `apiVersion`".to_owned()));
-        }
+        (Some(subject), None) if is_object(subject) => return None,
+        (Some(_), None) => return Some((at.key("subject"), "a subject has `apiVersion` and `kind`".to_owned())),
         (None, Some(request)) => request,
         _ => return Some((at.clone(), "a case has either a `subject` or a `request`".to_owned())),
     };
-    let (has, had) = (request.object.is_object(), request.old_object.is_object());
+    let (has, had) = (!request.object.is_null(), !request.old_object.is_null());
     let needed = match request.operation {
         Operation::Create if !has || had => "a CREATE has an `object` and no `oldObject`",
         Operation::Update if !has || !had => "an UPDATE has an `object` and an `oldObject`",
         Operation::Delete if has || !had => "a DELETE has an `oldObject` and no `object`",
         Operation::Connect => "a case is about a CREATE, an UPDATE or a DELETE",
+        _ if !is_object(request.named()) => "what a request is about has `apiVersion` and `kind`",
         _ => return None,
     };
     Some((at.key("request"), needed.to_owned()))
+}
+
+fn is_object(value: &Value) -> bool {
+    ["apiVersion", "kind"].iter().all(|field| value.get(field).is_some_and(Value::is_string))
 }
 
 fn path_of(path: &serde_path_to_error::Path) -> Path {
@@ -116,10 +150,19 @@ fn meant(said: &str) -> Option<String> {
 impl Unusable {
     /// Adds what is wrong at a place of the file of cases.
     pub(super) fn push(&mut self, at: &Path, message: String, help: Option<String>) {
-        let Some(source) = self.sources.first() else { return };
-        let span = Places::of(&source.text).map(|mut places| places.locate(at)).unwrap_or_default();
-        let span = Some((0, span.start..span.end));
-        self.refusals.push(Refusal { file: source.name.clone(), span, message, help });
+        *self = std::mem::take(self).with(vec![(at.clone(), message, help)]);
+    }
+
+    /// The same, of as many places as there are, for which the file is looked through once.
+    fn with(mut self, wrong: Vec<Wrong>) -> Self {
+        let Some(source) = self.sources.first().filter(|_| !wrong.is_empty()) else { return self };
+        let mut places = Places::of(&source.text);
+        let refusals = wrong.into_iter().map(|(at, message, help)| {
+            let span = places.as_mut().map(|places| places.locate(&at)).unwrap_or_default();
+            Refusal { file: source.name.clone(), span: Some((0, span.start..span.end)), message, help }
+        });
+        self.refusals.extend(refusals);
+        self
     }
 }
 
@@ -153,7 +196,7 @@ impl Expectation {
 
 impl Request {
     /// The object that it is about: what it was, where it goes away.
-    pub fn named(&self) -> &serde_json::Value {
+    pub fn named(&self) -> &Value {
         if self.object.is_null() { &self.old_object } else { &self.object }
     }
 }

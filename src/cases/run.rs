@@ -40,6 +40,8 @@ pub struct Prepared {
 #[derive(Debug)]
 pub struct Outcome {
     pub verdict: Verdict,
+    /// Whether any policy selects what the case is about.
+    pub judged: bool,
     pub patched: Value,
     pub allowed: bool,
     /// Whether a webhook that has no cluster to make objects in lets it pass.
@@ -132,6 +134,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let decision = decide(&validated, ask);
     let unknowns = verdict.judged.iter().filter_map(|judged| judged.finding.unknown.clone()).collect::<BTreeSet<_>>();
     Outcome {
+        judged: !verdict.asked.is_empty() || !validated.asked.is_empty(),
         allowed: !decision.is_denied(),
         allowed_alone: !decide(&validated, Ask { ensure: Ensure::Impossible, ..ask }).is_denied(),
         warned: warned(&decision),

@@ -12,7 +12,7 @@ use crate::{
     cli::{
         args::CheckArgs,
         output, progress,
-        report::{self, Report, Reported},
+        report::{self, Exempted, Report, Reported},
     },
     engine::{
         decide::{Ask, Ensure, decide},
@@ -20,7 +20,7 @@ use crate::{
         finding::{Edit, Finding, Remedy},
         kinds,
         patch::{self, Applied},
-        policy::PolicySet,
+        policy::{Exception, PolicySet},
         select::Door,
         subject::{Attributes, ObjectKey, Subject},
         verdict::{Judged, Verdict},
@@ -28,7 +28,7 @@ use crate::{
         yaml::{self, Dialect},
     },
     files::{
-        Source,
+        Source, exceptions,
         manifests::{self, Manifest, Manifests},
         paths, policies, world,
     },
@@ -59,7 +59,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
         Ok(given) => given,
         Err(message) => return output::refuse(&message),
     };
-    let loaded = policies::load(&args.judging.policies);
+    let mut loaded = policies::load(&args.judging.policies);
     let (sources, mut refusals) = paths::read(&args.paths);
     if sources.is_empty() && refusals.is_empty() {
         return output::refuse(output::NO_FILES);
@@ -68,6 +68,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     let Manifests { objects, not_objects, refusals: unread } =
         manifests::read(&sources, &args.judging.namespace, |done| progress.at("reading", done, sources.len(), "files"));
     refusals.extend(unread);
+    refusals.extend(exceptions::join(&mut loaded, &sources, &objects, &args.judging.namespace));
     refusals.extend(manifests::empty(&sources));
     let view = world::of(&objects, &given);
     let count = |done| progress.at("judging", done, objects.len(), "objects");
@@ -123,6 +124,10 @@ fn judge_counting(
     let mut asked: BTreeSet<String> = BTreeSet::new();
     for (done, manifest) in objects.iter().enumerate() {
         progress(done);
+        // It says what is to be made of others.
+        if exceptions::is_one(manifest) {
+            continue;
+        }
         let attributes = manifest.attributes();
         let selection = policies.select(Door::Files, &attributes);
         if selection.is_empty() {
@@ -158,6 +163,7 @@ fn judge_counting(
                     _ => "record",
                 },
                 fixable: is_fixable(judged, manifest, source, &mut tried),
+                exception: exempted(judged, now),
                 finding: named(judged.finding.clone(), manifest),
             });
         }
@@ -230,7 +236,11 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source, tried: &mut
         None => false,
         Some(Remedy::Ensure(_)) => true,
         // What may not be so is nobody's to edit, and some objects ask to be left alone.
-        Some(Remedy::Edit(_)) if judged.finding.unknown.is_some() || judged.opted_out => false,
+        Some(Remedy::Edit(_))
+            if judged.finding.unknown.is_some() || judged.opted_out || judged.exception().is_some() =>
+        {
+            false
+        }
         Some(Remedy::Edit(edit)) => {
             if let Some((_, known)) = tried.iter().find(|(known, _)| Arc::ptr_eq(known, edit)) {
                 return *known;
@@ -242,6 +252,20 @@ fn is_fixable(judged: &Judged, manifest: &Manifest, source: &Source, tried: &mut
             fixable
         }
     }
+}
+
+/// The exception that was meant for it, if there is one, and whether it holds for every policy that asked.
+fn exempted(judged: &Judged, now: Timestamp) -> Option<Exempted> {
+    let said = |exception: &Exception, lapsed: Option<&str>| Exempted {
+        namespace: exception.namespace.clone(),
+        name: exception.name.clone(),
+        reason: exception.reason.clone(),
+        expires: exception.expires,
+        ends_soon: lapsed.is_none() && exception.ends_soon(now),
+        lapsed: lapsed.map(str::to_owned),
+    };
+    let holds = judged.exception().map(|exception| said(exception, None));
+    holds.or_else(|| judged.lapsed().map(|(exception, why)| said(exception, Some(why))))
 }
 
 fn repeated(sources: &[Source], objects: &[Manifest]) -> Vec<String> {

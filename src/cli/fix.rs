@@ -22,12 +22,12 @@ use crate::{
         policy::PolicySet,
         select::Door,
         subject::Subject,
-        verdict::Verdict,
+        verdict::{Judged, Verdict},
         view::View,
         yaml::{self, Dialect},
     },
     files::{
-        Refusal, Source,
+        Refusal, Source, exceptions,
         manifests::{self, Manifest},
         paths, policies, refusal_line,
         world::{self, Given},
@@ -57,7 +57,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
         Ok(given) => given,
         Err(message) => return output::refuse(&message),
     };
-    let loaded = policies::load(&args.judging.policies);
+    let mut loaded = policies::load(&args.judging.policies);
     let (sources, refusals) = paths::read(&args.paths);
     if sources.is_empty() && refusals.is_empty() {
         return output::refuse(output::NO_FILES);
@@ -65,6 +65,7 @@ pub fn run(args: &FixArgs, now: Timestamp) -> anyhow::Result<Ended> {
     let (sources, mut unreadable) = with_grants_beside(sources, refusals);
     let read = manifests::read(&sources, &args.judging.namespace, |_| {});
     unreadable.extend(read.refusals);
+    unreadable.extend(exceptions::join(&mut loaded, &sources, &read.objects, &args.judging.namespace));
     unreadable.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(sources.len())));
     let fixed = fix(&sources, &loaded.policies, &given, &args.judging.namespace, now);
 
@@ -197,7 +198,9 @@ fn fix_document(
 /// The edits that the findings carry, each once.
 fn edits(verdict: Verdict) -> Vec<Arc<Edit>> {
     let mut edits: Vec<Arc<Edit>> = Vec::new();
-    for judged in verdict.judged.into_iter().filter(|judged| !judged.opted_out && judged.finding.unknown.is_none()) {
+    let is_wanted =
+        |judged: &Judged| !judged.opted_out && judged.finding.unknown.is_none() && judged.exception().is_none();
+    for judged in verdict.judged.into_iter().filter(is_wanted) {
         if let Some(Remedy::Edit(edit)) = judged.finding.remedy
             && !edits.iter().any(|known| Arc::ptr_eq(known, &edit))
         {

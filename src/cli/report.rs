@@ -12,6 +12,8 @@ mod text;
 
 use std::{collections::BTreeSet, io, ops::Range};
 
+use jiff::Timestamp;
+
 pub use crate::files::{Refusal, Source};
 
 use crate::engine::{
@@ -69,6 +71,20 @@ pub struct Reported {
     pub action: &'static str,
     /// `portcullis fix` can mend it.
     pub fixable: bool,
+    /// The exception that was meant for it.
+    pub exception: Option<Exempted>,
+}
+
+/// An exception that was meant for a finding.
+#[derive(Clone, Debug)]
+pub struct Exempted {
+    pub namespace: String,
+    pub name: String,
+    pub reason: String,
+    pub expires: Timestamp,
+    pub ends_soon: bool,
+    /// Why it does not hold; None where it does, and the finding counts for nothing.
+    pub lapsed: Option<String>,
 }
 
 /// The numbers at the end of a check.
@@ -92,6 +108,8 @@ pub struct Counts {
     pub notes: usize,
     /// Those that `portcullis fix` can mend.
     pub fixable: usize,
+    /// Those that an exception takes out of all other numbers.
+    pub excepted: usize,
 }
 
 /// Prints the report.
@@ -130,22 +148,37 @@ pub fn line(text: &str) -> std::borrow::Cow<'_, str> {
     text::line(text)
 }
 
+// === impl Reported ===
+
+impl Reported {
+    /// The exception that holds for it.
+    pub fn excepted(&self) -> Option<&Exempted> {
+        self.exception.as_ref().filter(|exception| exception.lapsed.is_none())
+    }
+}
+
 // === impl Report ===
 
 impl Report {
     pub fn counts(&self) -> Counts {
-        let of = |level| self.findings.iter().filter(|reported| reported.finding.level == level).count();
+        let counting = || self.findings.iter().filter(|reported| reported.excepted().is_none());
+        let of = |level| counting().filter(|reported| reported.finding.level == level).count();
         Counts {
             errors: of(Level::Error),
             warnings: of(Level::Warning),
             notes: of(Level::Note),
             fixable: self.findings.iter().filter(|reported| reported.fixable).count(),
+            excepted: self.findings.len() - counting().count(),
         }
     }
 
-    /// The worst level of any finding: what `--fail-on` is compared with.
+    /// The worst level of any finding that no exception spares: what `--fail-on` is compared with.
     pub fn worst(&self) -> Option<Level> {
-        self.findings.iter().map(|reported| reported.finding.level).max()
+        self.findings
+            .iter()
+            .filter(|reported| reported.excepted().is_none())
+            .map(|reported| reported.finding.level)
+            .max()
     }
 
     /// The name of the file that a finding is in.

@@ -29,6 +29,8 @@ pub(super) struct Results {
     /// What the refusals point into.
     pub(super) sources: Vec<Source>,
     pub(super) refusals: Vec<Refusal>,
+    /// File, line and message of what was refused.
+    told: BTreeSet<(String, Option<usize>, String)>,
 }
 
 /// A case, and what became of it.
@@ -43,7 +45,10 @@ pub(super) struct Tried {
 
 #[derive(Debug)]
 pub(super) enum Became {
-    Ok,
+    Ok {
+        /// Whether any policy selects what the case is about: where a kind is misspelt, none does.
+        judged: bool,
+    },
     Failed(Vec<Difference>),
     /// Why it is not run.
     Skipped(String),
@@ -126,10 +131,13 @@ impl Results {
             return Became::Skipped(why.clone());
         }
         match run::prepare(file, case) {
-            Ok(prepared) => match run::differences(case, &run::judge(&prepared)) {
-                differences if differences.is_empty() => Became::Ok,
-                differences => Became::Failed(differences),
-            },
+            Ok(prepared) => {
+                let outcome = run::judge(&prepared);
+                match run::differences(case, &outcome) {
+                    differences if differences.is_empty() => Became::Ok { judged: outcome.judged },
+                    differences => Became::Failed(differences),
+                }
+            }
             Err(unusable) => {
                 self.refuse(unusable);
                 Became::Refused
@@ -139,17 +147,15 @@ impl Results {
 
     /// Takes note of what is wrong; what is wrong for several cases is told once.
     fn refuse(&mut self, unusable: Unusable) {
-        let place = |results: &Self, refusal: &Refusal, sources: &[Source]| {
-            let sources = if sources.is_empty() { &results.sources } else { sources };
-            (refusal.file.clone(), refusal.line(sources), refusal.message.clone())
-        };
-        let known: BTreeSet<_> = self.refusals.iter().map(|refusal| place(self, refusal, &[])).collect();
-        let behind = self.sources.len();
-        let new = |refusal: &Refusal| !known.contains(&place(self, refusal, &unusable.sources));
-        let new: Vec<_> = unusable.refusals.iter().filter(|refusal| new(refusal)).cloned().collect();
-        if !new.is_empty() {
-            self.refusals.extend(new.into_iter().map(|refusal| refusal.behind(behind)));
-            self.sources.extend(unusable.sources);
+        let Unusable { sources, mut refusals } = unusable;
+        refusals.retain(|refusal| {
+            let place = (refusal.file.clone(), refusal.line(&sources), refusal.message.clone());
+            self.told.insert(place)
+        });
+        if !refusals.is_empty() {
+            let behind = self.sources.len();
+            self.refusals.extend(refusals.into_iter().map(|refusal| refusal.behind(behind)));
+            self.sources.extend(sources);
         }
     }
 
@@ -167,7 +173,7 @@ impl Results {
         let mut counts = Counts { filtered: self.filtered, refused: self.refusals.len(), ..Counts::default() };
         for tried in &self.cases {
             match tried.became {
-                Became::Ok => counts.passed += 1,
+                Became::Ok { .. } => counts.passed += 1,
                 Became::Failed(_) => counts.failed += 1,
                 Became::Skipped(_) => counts.skipped += 1,
                 Became::Refused | Became::Listed => {}

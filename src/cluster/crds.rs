@@ -1,13 +1,19 @@
 //! Our own kinds as CustomResourceDefinitions: made from the types that read them, so that what the API server takes is
 //! what compiles.
 
+mod exception;
 mod status;
 mod structural;
 mod validation;
 
 use serde_json::{Value, json};
 
-pub use self::status::{Condition, ConditionStatus, GuardPolicyStatus, READY, REGISTERED};
+pub use self::{
+    exception::guard_exception,
+    status::{
+        Condition, ConditionStatus, EXPIRED, EXPIRING, GuardExceptionStatus, GuardPolicyStatus, READY, REGISTERED,
+    },
+};
 use crate::engine::{
     policy::spec::{self, GuardPolicySpec},
     yaml,
@@ -19,7 +25,7 @@ pub const PLURAL: &str = "guardpolicies";
 
 /// Every CustomResourceDefinition that this version reads.
 pub fn all() -> Vec<Value> {
-    vec![guard_policy()]
+    vec![guard_exception(), guard_policy()]
 }
 
 /// [`all`] as YAML documents, as `portcullis crds` prints them.

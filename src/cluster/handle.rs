@@ -13,9 +13,11 @@ use crate::{
         api::{Api, ApiError},
         ensure,
         metrics::{Confirmed, Grant, Metrics},
+        watched::GUARD_EXCEPTION,
     },
     engine::{
         limits,
+        policy::{Exception, exception},
         subject::ObjectKey,
         view::{LookUp, View},
     },
@@ -73,6 +75,22 @@ impl Handle {
             view.doubt(look_up);
         }
         view
+    }
+
+    /// The exceptions of a namespace as they are stored now; None where they cannot be read until then.
+    pub fn exceptions(&self, namespace: &str, until: Instant) -> Option<Vec<Arc<Exception>>> {
+        let (group, kind) = GUARD_EXCEPTION;
+        let listed = self.wait(async {
+            let read = async {
+                let _turn = self.calls.acquire().await;
+                self.api.list(group, kind, namespace).await
+            };
+            time::timeout_at(until.into(), read).await
+        });
+        let listed =
+            listed.ok()?.inspect_err(|error| tracing::warn!(%error, namespace, "exceptions cannot be read again"));
+        let read = |(_, object): &(ObjectKey, Value)| exception::compile::compile(object, namespace).ok().map(Arc::new);
+        Some(listed.ok()?.unwrap_or_default().iter().filter_map(read).collect())
     }
 
     /// Makes these objects, in this order, and says which ones exist now: under another name where theirs was taken.

@@ -11,16 +11,18 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::{sync::mpsc, task::AbortHandle, time};
 
 use crate::{
     cluster::{
         api::Api,
         changes::Changes,
+        exceptions::{self, Exceptions},
         metrics::Metrics,
         policies::{Policies, Standing},
         watch::{self, Heard, News},
-        watched::{self, GUARD_POLICY},
+        watched::{self, GUARD_EXCEPTION, GUARD_POLICY},
     },
     engine::{kinds::Kind, name::Name, snapshot::Snapshot, subject::ObjectKey, view::View},
     health::{Condition, Health},
@@ -38,6 +40,7 @@ const WAITING: usize = 128;
 pub struct Published {
     pub current: Arc<ArcSwap<Snapshot>>,
     pub standings: Arc<ArcSwap<Vec<Standing>>>,
+    pub exceptions: Arc<ArcSwap<Vec<exceptions::Standing>>>,
     pub changes: Changes,
 }
 
@@ -49,6 +52,7 @@ pub struct Index {
     health: Health,
     metrics: Arc<Metrics>,
     policies: Policies,
+    exceptions: Exceptions,
     snapshot: Snapshot,
     kinds: BTreeMap<(&'static str, &'static str), Followed>,
     /// Once everything was known, what is not known any more is no reason to be unready.
@@ -85,13 +89,16 @@ impl Index {
     pub fn new(api: Api, view: View, published: Published, health: Health, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let snapshot = Snapshot { view, ..Snapshot::default() };
-        let (policies, kinds) = (Policies::default(), BTreeMap::new());
-        Self { api, published, health, metrics, policies, snapshot, kinds, was_ready: false, sender, receiver }
+        let (policies, exceptions, kinds) = (Policies::default(), Exceptions::default(), BTreeMap::new());
+        let was_ready = false;
+        Self { api, published, health, metrics, policies, exceptions, snapshot, kinds, was_ready, sender, receiver }
     }
 
     /// Follows the cluster until the process ends.
     pub async fn run(mut self) {
-        self.follow(GUARD_POLICY);
+        for kind in watched::ALWAYS {
+            self.follow(kind);
+        }
         let mut heard = Vec::with_capacity(WAITING);
         let mut seconds = time::interval(Duration::from_secs(1));
         loop {
@@ -144,8 +151,7 @@ impl Index {
     /// Takes note of it, and says whether it may change which policies are in force.
     fn hear(&mut self, kind: &'static Kind, news: News, changed: &mut BTreeSet<ObjectKey>) -> bool {
         let id = (kind.group, kind.kind);
-        let mut policies_changed =
-            is_policy(kind) && matches!(news, News::Complete | News::NotServed | News::Deleted(_));
+        let mut policies_changed = is_ours(kind) && matches!(news, News::Complete | News::NotServed | News::Deleted(_));
         let Some(followed) = self.kinds.get_mut(&id) else { return false };
         match &news {
             News::Failing(why) => followed.fails(kind.kind, why),
@@ -155,22 +161,22 @@ impl Index {
         }
         match news {
             News::Begun => {
-                let first = !is_policy(kind) && self.snapshot.view.len_of(kind.group, kind.kind) == 0;
+                let first = !is_ours(kind) && self.snapshot.view.len_of(kind.group, kind.kind) == 0;
                 followed.listing = Some(if first { Listing::First } else { Listing::Again(BTreeSet::new()) });
             }
             News::Listed(key, object) | News::Applied(key, object) => {
                 if let Some(Listing::Again(brought)) = &mut followed.listing {
                     brought.insert(key.clone());
                 }
-                if is_policy(kind) {
-                    policies_changed |= self.policies.insert(&key.name, &object);
-                } else {
-                    self.snapshot.view.insert(&key, &object);
+                match id {
+                    GUARD_POLICY => policies_changed |= self.policies.insert(&key.name, &object),
+                    GUARD_EXCEPTION => policies_changed |= self.exceptions.insert(&key, &object),
+                    _ => self.snapshot.view.insert(&key, &object),
                 }
                 changed.insert(key);
             }
             News::Deleted(key) => {
-                self.forget(&key, is_policy(kind));
+                self.forget(id, &key);
                 changed.insert(key);
             }
             // What the API server does not serve is absent, not unknown.
@@ -183,7 +189,7 @@ impl Index {
                 };
                 if let Some(brought) = brought {
                     for gone in self.known(kind).into_iter().filter(|key| !brought.contains(key)) {
-                        self.forget(&gone, is_policy(kind));
+                        self.forget(id, &gone);
                         changed.insert(gone);
                     }
                 }
@@ -197,25 +203,29 @@ impl Index {
         policies_changed
     }
 
-    fn forget(&mut self, key: &ObjectKey, policy: bool) {
-        if policy {
-            self.policies.remove(&key.name);
-        } else {
-            self.snapshot.view.remove(key);
+    fn forget(&mut self, kind: (&str, &str), key: &ObjectKey) {
+        match kind {
+            GUARD_POLICY => self.policies.remove(&key.name),
+            GUARD_EXCEPTION => self.exceptions.remove(key),
+            _ => self.snapshot.view.remove(key),
         }
     }
 
     fn known(&self, kind: &Kind) -> Vec<ObjectKey> {
-        if is_policy(kind) {
-            let key = |name: &str| ObjectKey::new(kind.group, kind.kind, "", name);
-            return self.policies.names().map(key).collect();
+        match (kind.group, kind.kind) {
+            GUARD_POLICY => {
+                let key = |name: &str| ObjectKey::new(kind.group, kind.kind, "", name);
+                self.policies.names().map(key).collect()
+            }
+            GUARD_EXCEPTION => self.exceptions.keys().cloned().collect(),
+            _ => self.snapshot.view.keys_of(kind.group, kind.kind),
         }
-        self.snapshot.view.keys_of(kind.group, kind.kind)
     }
 
     /// The policies in force, and the watches that they need.
     fn compile(&mut self) {
-        self.snapshot.policies = self.policies.in_force();
+        self.snapshot.policies = self.policies.in_force().with_exceptions(self.exceptions.in_force());
+        self.published.exceptions.store(Arc::new(self.exceptions.standings()));
         let standings = self.policies.standings();
         for standing in &standings {
             if let Some(problem) = &standing.problem {
@@ -229,8 +239,12 @@ impl Index {
         self.metrics.policies_not_compiling(wrong);
         self.published.standings.store(Arc::new(standings));
         let needed = watched::by(&self.snapshot.policies);
-        let dropped: Vec<_> =
-            self.kinds.keys().filter(|kind| **kind != GUARD_POLICY && !needed.contains(kind)).copied().collect();
+        let dropped: Vec<_> = self
+            .kinds
+            .keys()
+            .filter(|kind| !watched::ALWAYS.contains(kind) && !needed.contains(kind))
+            .copied()
+            .collect();
         for kind in dropped {
             if let Some(followed) = self.kinds.remove(&kind) {
                 followed.task.abort();
@@ -313,9 +327,22 @@ impl Index {
         };
         let policies = self.standing();
         let waits = |condition: &Condition| matches!(condition, Condition::Waiting(_));
+        self.metrics.exceptions(&self.exceptions, &self.snapshot, Timestamp::now());
         self.was_ready |= !waits(&condition) && !waits(&policies);
         self.health.set("view", condition);
         self.health.set("policies", policies);
+    }
+
+    /// What of it does not compile.
+    fn wrong(&self) -> Vec<String> {
+        let (policies, exceptions) = (self.published.standings.load(), self.published.exceptions.load());
+        let policies = policies.iter().filter(|one| one.problem.is_some()).map(|one| one.name.clone());
+        let exceptions = exceptions.iter().filter(|one| one.problem.is_some());
+        let exceptions = exceptions.map(|one| format!("{}/{}", one.key.namespace, one.key.name));
+        let said =
+            [("GuardPolicies", policies.collect::<Vec<_>>()), ("GuardExceptions", exceptions.collect::<Vec<_>>())];
+        let said = said.into_iter().filter(|(_, names)| !names.is_empty());
+        said.map(|(kinds, names)| format!("these {kinds} do not compile: {}", names.join(", "))).collect()
     }
 
     fn standing(&self) -> Condition {
@@ -328,15 +355,13 @@ impl Index {
         if let Some(why) = policies.failing.as_ref().filter(|_| policies.is_lost()) {
             return Condition::Degraded(format!("GuardPolicies cannot be watched, those known stay in force: {why}"));
         }
-        let standings = self.published.standings.load();
-        let wrong = || standings.iter().filter(|standing| standing.problem.is_some());
+        let wrong = self.wrong();
         if self.snapshot.policies.policies().is_empty() {
             Condition::Degraded("no GuardPolicy is in force: everything is allowed".to_owned())
-        } else if wrong().next().is_none() {
+        } else if wrong.is_empty() {
             Condition::Ready
         } else {
-            let names: Vec<_> = wrong().map(|standing| standing.name.as_str()).collect();
-            Condition::Degraded(format!("these GuardPolicies do not compile: {}", names.join(", ")))
+            Condition::Degraded(wrong.join("; "))
         }
     }
 }
@@ -365,8 +390,9 @@ impl Followed {
     }
 }
 
-fn is_policy(kind: &Kind) -> bool {
-    (kind.group, kind.kind) == GUARD_POLICY
+/// Whether it is kept beside the view.
+fn is_ours(kind: &Kind) -> bool {
+    watched::ALWAYS.contains(&(kind.group, kind.kind))
 }
 
 #[cfg(test)]

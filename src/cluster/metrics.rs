@@ -1,13 +1,16 @@
 //! What is counted of the cluster: how much of it is known, since when, and what reading it again has changed.
 #![expect(clippy::disallowed_methods, reason = "edge: when the view was published")]
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+
+use crate::{cluster::exceptions::Exceptions, engine::snapshot::Snapshot};
 
 /// The cluster's part of `/metrics`.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ pub struct Metrics {
     published: Gauge,
     policies: Gauge,
     not_compiling: Gauge,
+    exceptions: Family<StateLabels, Gauge>,
     confirmed: Family<ResultLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     leader: Gauge,
@@ -43,6 +47,11 @@ pub enum Confirmed {
     Changed,
     /// A look-up could not be read.
     Unread,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,6 +82,8 @@ impl Metrics {
         registry.register("policies_in_force", "GuardPolicies that are in force", metrics.policies.clone());
         let help = "GuardPolicies whose last version does not compile; a version before it may be in force";
         registry.register("policies_not_compiling", help, metrics.not_compiling.clone());
+        let help = "GuardExceptions by state: `holding`, `expiring` within a week, `expired`, and `idle` where no policy lets it hold or it does not compile";
+        registry.register("exceptions", help, metrics.exceptions.clone());
         let help = "Answers before which look-ups were read again, by whether something else followed; `unread` counts look-ups that could not be read";
         registry.register("confirmed", help, metrics.confirmed.clone());
         registry.register("grants", "ReferenceGrants of ours, by what became of them", metrics.grants.clone());
@@ -99,6 +110,23 @@ impl Metrics {
 
     pub fn policies_not_compiling(&self, wrong: usize) {
         self.not_compiling.set(i64::try_from(wrong).unwrap_or(i64::MAX));
+    }
+
+    pub fn exceptions(&self, exceptions: &Exceptions, snapshot: &Snapshot, now: Timestamp) {
+        let mut counts = BTreeMap::from([("holding", 0), ("expiring", 0), ("expired", 0), ("idle", 0)]);
+        for standing in exceptions.standings() {
+            let state = match &standing.in_force {
+                Some(exception) if exception.has_ended(now) => "expired",
+                Some(exception) if !exception.reach(&snapshot.policies, &snapshot.view, now).holds => "idle",
+                Some(exception) if exception.ends_soon(now) => "expiring",
+                Some(_) => "holding",
+                None => "idle",
+            };
+            *counts.entry(state).or_default() += 1;
+        }
+        for (state, count) in counts {
+            self.exceptions.get_or_create(&StateLabels { state }).set(count);
+        }
     }
 
     pub fn confirmed(&self, confirmed: Confirmed) {

@@ -44,16 +44,21 @@ struct Known {
     moved: Option<(Instant, FailurePolicy)>,
 }
 
+/// `metadata.uid` and `metadata.generation`, which a change of the status leaves as they are.
+pub(super) fn version(object: &Value) -> (String, i64) {
+    let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
+    (uid.to_owned(), generation)
+}
+
 // === impl Policies ===
 
 impl Policies {
     /// Takes note of a GuardPolicy, and says whether anything but its status is new. One that does not compile leaves what
     /// was in force under its name.
     pub fn insert(&mut self, name: &str, object: &Value) -> bool {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
-        let version = (text("/metadata/uid"), generation);
-        if generation > 0 && self.by_name.get(name).is_some_and(|known| known.version == version) {
+        let version = version(object);
+        if version.1 > 0 && self.by_name.get(name).is_some_and(|known| known.version == version) {
             return false;
         }
         let (last, moved) = self.by_name.remove(name).map_or((None, None), |known| (known.in_force, known.moved));

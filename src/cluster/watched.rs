@@ -13,6 +13,12 @@ pub const GUARD_POLICY: (&str, &str) = (PORTCULLIS, "GuardPolicy");
 /// The kind of what policies read as `params`: followed in our own namespace alone.
 pub const PARAMS: (&str, &str) = (CORE, "ConfigMap");
 
+/// The kind of the exceptions from them.
+pub const GUARD_EXCEPTION: (&str, &str) = (PORTCULLIS, "GuardException");
+
+/// What is watched whatever the policies say.
+pub const ALWAYS: [(&str, &str); 2] = [GUARD_POLICY, GUARD_EXCEPTION];
+
 /// The kinds that these policies look up. Namespaces always: policies select by their labels.
 pub fn by(policies: &PolicySet) -> BTreeSet<(&'static str, &'static str)> {
     let looked_up = policies.policies().iter().flat_map(|policy| policy.looks_up());
@@ -35,7 +41,7 @@ mod tests {
 
     #[test]
     fn every_watched_kind_is_one_that_we_know() {
-        for kind in RULES.iter().flat_map(|rule| rule.looks_up).chain([&GUARD_POLICY]) {
+        for kind in RULES.iter().flat_map(|rule| rule.looks_up).chain(&ALWAYS) {
             assert!(row(*kind).is_some(), "{kind:?}");
         }
     }

@@ -44,16 +44,16 @@ struct Status {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Condition {
-    type_: &'static str,
-    status: &'static str,
-    reason: &'static str,
-    message: String,
+pub(super) struct Condition {
+    pub(super) type_: &'static str,
+    pub(super) status: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
 }
 
 /// Statuses that could not be written: each is tried again later and later, and why is said once.
 #[derive(Debug, Default)]
-struct Refused(BTreeMap<String, Refusal>);
+pub(super) struct Refused(BTreeMap<String, Refusal>);
 
 #[derive(Debug)]
 struct Refusal {
@@ -116,7 +116,7 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
         }
         let snapshot = current.load_full();
         written.retain(|name, _| now.iter().any(|standing| standing.name == *name));
-        refused.0.retain(|name, _| now.iter().any(|standing| standing.name == *name));
+        refused.retain(|name| now.iter().any(|standing| standing.name == name));
         for standing in now.iter() {
             let policy = snapshot.policies.policies().iter().find(|policy| policy.name == standing.name);
             let status = status(standing, policy.map(|policy| &**policy), &snapshot.view, registered.as_deref());
@@ -125,7 +125,7 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
             }
             let why = match timeout(Duration::from_millis(limits::CALL_MS), write(api, &standing.name, &status)).await {
                 Ok(Ok(())) => {
-                    refused.0.remove(&standing.name);
+                    refused.forget(&standing.name);
                     written.insert(standing.name.clone(), status);
                     continue;
                 }
@@ -143,12 +143,20 @@ async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<St
 // === impl Refused ===
 
 impl Refused {
-    fn waits(&self, name: &str, now: Instant) -> bool {
+    pub(super) fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| is_there(name));
+    }
+
+    pub(super) fn waits(&self, name: &str, now: Instant) -> bool {
         self.0.get(name).is_some_and(|refusal| now < refusal.again)
     }
 
     /// Takes note of it, and says whether it was refused for another reason before.
-    fn is_new(&mut self, name: &str, why: &str, first: Duration, now: Instant) -> bool {
+    pub(super) fn is_new(&mut self, name: &str, why: &str, first: Duration, now: Instant) -> bool {
         let before = self.0.get(name);
         let pause = before.map_or(first, |before| before.pause.saturating_mul(2)).min(LAST_PAUSE);
         let is_new = before.is_none_or(|before| before.why != why);
@@ -224,30 +232,18 @@ fn status(standing: &Standing, policy: Option<&Policy>, view: &View, registered:
     Status { generation: standing.generation, matched, conditions: [ready, registered] }
 }
 
-const fn condition(type_: &'static str, status: &'static str, reason: &'static str, message: String) -> Condition {
+pub(super) const fn condition(
+    type_: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+) -> Condition {
     Condition { type_, status, reason, message }
 }
 
 /// What is to be written; None where it is there already.
 fn patch(live: &Value, wanted: &Status, now: Timestamp) -> Option<Value> {
-    let before = live.pointer("/status/conditions").and_then(Value::as_array);
-    let conditions = wanted.conditions.iter().map(|condition| {
-        let is_it = |before: &&Value| before.get("type").and_then(Value::as_str) == Some(condition.type_);
-        let before = before.into_iter().flatten().find(is_it);
-        let since = before.filter(|before| before.get("status").and_then(Value::as_str) == Some(condition.status));
-        let since = since.and_then(|before| before.get("lastTransitionTime")).cloned();
-        // The API server's own times have whole seconds.
-        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        json!({
-            "type": condition.type_,
-            "status": condition.status,
-            "reason": condition.reason,
-            "message": condition.message,
-            "observedGeneration": wanted.generation,
-            "lastTransitionTime": since.unwrap_or_else(|| now.into()),
-        })
-    });
-    let conditions = Value::from(conditions.collect::<Vec<_>>());
+    let conditions = conditions(live, &wanted.conditions, wanted.generation, now);
     let matched = wanted.matched.map_or(Value::Null, Value::from);
     let said = |field: &str| live.pointer(field).unwrap_or(&Value::Null);
     if *said("/status/conditions") == conditions
@@ -259,6 +255,28 @@ fn patch(live: &Value, wanted: &Status, now: Timestamp) -> Option<Value> {
     let status =
         json!({ "observedGeneration": wanted.generation, "matchedNamespaces": matched, "conditions": conditions });
     Some(json!({ "status": status }))
+}
+
+/// Conditions as they are written: each with the time since which it is so.
+pub(super) fn conditions(live: &Value, wanted: &[Condition], generation: i64, now: Timestamp) -> Value {
+    let before = live.pointer("/status/conditions").and_then(Value::as_array);
+    let conditions = wanted.iter().map(|condition| {
+        let is_it = |before: &&Value| before.get("type").and_then(Value::as_str) == Some(condition.type_);
+        let before = before.into_iter().flatten().find(is_it);
+        let since = before.filter(|before| before.get("status").and_then(Value::as_str) == Some(condition.status));
+        let since = since.and_then(|before| before.get("lastTransitionTime")).cloned();
+        // The API server's own times have whole seconds.
+        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        json!({
+            "type": condition.type_,
+            "status": condition.status,
+            "reason": condition.reason,
+            "message": condition.message,
+            "observedGeneration": generation,
+            "lastTransitionTime": since.unwrap_or_else(|| now.into()),
+        })
+    });
+    conditions.collect::<Vec<_>>().into()
 }
 
 #[cfg(test)]

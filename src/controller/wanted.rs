@@ -129,10 +129,14 @@ pub fn to_make(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Valu
     decision.ensure.iter().flat_map(|(_, objects)| objects.iter().cloned()).collect()
 }
 
-/// What is wrong with a stored telemetry object, by the policies in force.
+/// What is wrong with a stored telemetry object, by the policies in force, and not excepted.
 pub fn errors(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Value, now: Timestamp) -> Vec<Finding> {
     let judged = judge(policies, &view.with_leaving(), key, object, now).judged.into_iter();
-    judged.map(|judged| judged.finding).filter(|finding| finding.level == Level::Error).collect()
+    judged
+        .filter(|judged| judged.exception().is_none())
+        .map(|judged| judged.finding)
+        .filter(|finding| finding.level == Level::Error)
+        .collect()
 }
 
 fn judge(policies: &PolicySet, view: &View, key: &ObjectKey, object: &Value, now: Timestamp) -> Verdict {

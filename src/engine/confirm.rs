@@ -56,6 +56,7 @@ fn spares(judged: &Judged, asker: &Asker) -> bool {
     let policy = &asker.policy;
     asker.level == Level::Warning
         && !asker.uncertain
+        && !asker.may_be_excepted()
         && asker.rests != Rests::Object
         && policy.action == Action::Deny
         && !policy.levels.contains_key(code)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{
     finding::{Edit, Level, Remedy, Rests},
-    policy::{Action, spec::cel::Reason},
+    policy::{Action, Exception, spec::cel::Reason},
     select::Door,
     subject::{Operation, Subject},
     verdict::{Asker, Judged, Verdict},
@@ -42,6 +42,8 @@ pub struct Decision<'v> {
     pub patch: Vec<(&'v Judged, &'v Asker, &'v Arc<Edit>)>,
     /// Objects to be made before *allowed* is said; empty as soon as anything denies.
     pub ensure: Vec<(&'v Judged, &'v [Value])>,
+    /// For whom an exception holds, whatever follows from the same finding for others.
+    pub excepted: Vec<(&'v Judged, &'v Asker, &'v Arc<Exception>)>,
 }
 
 /// Why an error only warns: of several reasons the last one is told.
@@ -76,7 +78,7 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
     let mut decision = Decision::default();
     if ask.door == Door::Mutate {
         for judged in &verdict.judged {
-            let applier = judged.appliers().find(|asker| !asker.uncertain);
+            let applier = judged.appliers().find(|asker| !asker.uncertain && !asker.may_be_excepted());
             match (&judged.finding.remedy, applier) {
                 (Some(Remedy::Edit(edit)), Some(applier)) => decision.patch.push((judged, applier, edit)),
                 _ => decision.recorded.push(judged),
@@ -86,7 +88,13 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
         return decision;
     }
     for judged in &verdict.judged {
-        match made(judged, ask).unwrap_or_else(|| worst(judged, ask)) {
+        let made = made(judged, ask);
+        // What is made is nothing that anybody is spared.
+        if made.is_none() {
+            let excepted = judged.askers.iter().filter_map(|asker| Some((judged, asker, asker.exception()?)));
+            decision.excepted.extend(excepted);
+        }
+        match made.unwrap_or_else(|| worst(judged, ask)) {
             Outcome::Recorded => decision.recorded.push(judged),
             Outcome::Warns(mercy) => decision.warned.push((judged, mercy)),
             Outcome::Denies => decision.denied.push(judged),
@@ -110,6 +118,9 @@ enum Outcome {
 
 /// The objects that would be made for it: those that one policy wants made are there for all of them. Also for what is only a
 /// warning now, as long as no Gateway is attached: when there is one, it is too late.
+///
+/// INVARIANT: exceptions change nothing about them. None makes what the owner of a target did not agree to, and what a stored
+/// object needs is made and kept as if there were none.
 fn wanted(judged: &Judged) -> Option<&[Value]> {
     let wants =
         |asker: &Asker| asker.level >= Level::Warning && !asker.uncertain && asker.policy.action != Action::Audit;
@@ -136,6 +147,7 @@ fn worst(judged: &Judged, ask: Ask) -> Outcome {
 /// What follows from a finding for one policy that asked for it, whatever the others say.
 fn alone(asker: &Asker, ask: Ask) -> Outcome {
     match (asker.level, asker.policy.action) {
+        _ if asker.exception().is_some() => Outcome::Recorded,
         (Level::Note, _) | (_, Action::Audit) => Outcome::Recorded,
         (Level::Error, _) if asker.ratcheted => Outcome::Warns(Some(Mercy::Ratchet)),
         (Level::Warning, _) | (_, Action::Warn) => Outcome::Warns(None),

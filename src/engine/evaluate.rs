@@ -1,5 +1,6 @@
-//! From a selection, a subject and a view to a verdict: selectors, rules, levels and the ratchet.
+//! From a selection, a subject and a view to a verdict: selectors, rules, levels, the ratchet and exceptions.
 
+mod excepted;
 mod expressions;
 mod facts;
 
@@ -58,30 +59,40 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
-        let scope = lens.seen();
+        let mut scope = lens.seen();
         let findings = match selected {
             Selected::Broken(ref finding) => vec![(**finding).clone()],
             _ => shared.run(policy, subject, &lens, now),
         };
         let ratcheted = shared.ratchet(policy, subject, view, now, &findings);
         let mut look_ups = lens.into_seen();
+        let exempting = Lens::new(view);
+        let exemptions = excepted::each(selection, policy, subject, &findings, &exempting, now);
+        scope.extend(exempting.seen());
+        look_ups.extend(exempting.into_seen());
         let kept = |look_ups: &[LookUp]| if findings.is_empty() { Arc::default() } else { look_ups.into() };
         let by_all: Arc<[LookUp]> = kept(&look_ups);
         let by_scope: Arc<[LookUp]> = kept(&scope);
-        for (finding, ratcheted) in findings.into_iter().zip(ratcheted) {
+        for ((finding, ratcheted), (exemption, unknown)) in findings.into_iter().zip(ratcheted).zip(exemptions) {
             let finding = match &selected {
                 Selected::If(unknown) => finding.at_most(Level::Note).unknown(unknown.clone()),
                 Selected::Yes | Selected::No | Selected::Broken(_) => finding,
+            };
+            let uncertain = finding.unknown.is_some();
+            let finding = match unknown {
+                Some(what) if !uncertain => finding.unknown(what),
+                _ => finding,
             };
             let looked_nothing_up = by_all.len() == by_scope.len();
             let rests = if looked_nothing_up { Rests::Object } else { finding.rests };
             let asker = Asker {
                 policy: Arc::clone(policy),
                 level: finding.level,
-                uncertain: finding.unknown.is_some(),
+                uncertain,
                 ratcheted,
                 rests,
                 look_ups: Arc::clone(if rests == Rests::Object { &by_scope } else { &by_all }),
+                exemption,
             };
             push(&mut verdict, finding, asker, subject);
         }

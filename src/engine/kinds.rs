@@ -58,6 +58,7 @@ pub const KINDS: &[Kind] = &[
     kind(AGENTGATEWAY, "AgentgatewayBackend", "agentgatewaybackends", true),
     kind(AGENTGATEWAY, "AgentgatewayPolicy", "agentgatewaypolicies", true),
     kind(ISTIO, "ServiceEntry", "serviceentries", true),
+    kind(PORTCULLIS, "GuardException", "guardexceptions", true),
     kind(PORTCULLIS, "GuardPolicy", "guardpolicies", false),
     kind(OPENTELEMETRY, "OpenTelemetryCollector", "opentelemetrycollectors", true),
 ];

@@ -38,6 +38,9 @@ pub const WARNING_CHARS: usize = 256;
 /// Characters of all warnings of an answer together; the API server drops what goes beyond 4,096.
 pub const WARNINGS_CHARS: usize = 4_096;
 
+/// Hours before an exception ends from which on it is told to those whom it spares: a week, so that somebody works in it.
+pub const NOTICE_HOURS: i64 = 7 * 24;
+
 /// Findings of one policy about one object: more are counted, and neither printed nor mended one by one.
 pub const FINDINGS: usize = 256;
 

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod compile;
+pub mod exception;
 pub mod shipped;
 pub mod spec;
 
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::engine::{cel::Program, finding::Level, selector::LabelSelector, subject::Operation};
 pub use body::{Body, Page, Params};
+pub use exception::{Exception, Permit};
 pub use spec::{Action, FailurePolicy, RemedyMode, RuleSpec};
 
 /// A policy that is ready to judge. Nothing after [`compile`] sees a spec.
@@ -27,6 +29,8 @@ pub struct Policy {
     pub failure_before: Option<FailurePolicy>,
     /// By code; None turns it off.
     pub levels: BTreeMap<String, Option<Level>>,
+    /// Which exceptions hold against its findings.
+    pub exceptions: Permit,
     /// `matchConditions` by name: all of them are true of what it judges.
     pub conditions: Vec<(String, Program)>,
     pub params: Option<Params>,
@@ -50,6 +54,8 @@ pub struct PolicySet {
     policies: Vec<Arc<Policy>>,
     /// `group` → `resource` → positions in `policies`.
     index: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+    /// By namespace, each in the order of their names.
+    exceptions: BTreeMap<String, Vec<Arc<Exception>>>,
 }
 
 // === impl PolicySet ===
@@ -58,7 +64,7 @@ impl PolicySet {
     pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
         let mut policies: Vec<_> = policies.into_iter().map(Arc::new).collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut set = Self { policies: Vec::new(), index: BTreeMap::new() };
+        let mut set = Self::default();
         for (position, policy) in policies.iter().enumerate() {
             let selected = policy.matches.iter().flat_map(|rule| {
                 rule.groups
@@ -76,6 +82,28 @@ impl PolicySet {
         }
         set.policies = policies;
         set
+    }
+
+    /// The same policies with these exceptions in place of those that they had.
+    #[must_use]
+    pub fn with_exceptions(mut self, exceptions: impl IntoIterator<Item = Arc<Exception>>) -> Self {
+        self.exceptions.clear();
+        for exception in exceptions {
+            self.exceptions.entry(exception.namespace.clone()).or_default().push(exception);
+        }
+        for exceptions in self.exceptions.values_mut() {
+            exceptions.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        self
+    }
+
+    pub fn exceptions(&self) -> impl Iterator<Item = &Arc<Exception>> {
+        self.exceptions.values().flatten()
+    }
+
+    /// The exceptions of a namespace, in the order of their names.
+    pub fn exceptions_in(&self, namespace: &str) -> &[Arc<Exception>] {
+        self.exceptions.get(namespace).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub fn policies(&self) -> &[Arc<Policy>] {

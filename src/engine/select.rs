@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    policy::{FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
+    policy::{Exception, FailurePolicy, Policy, PolicySet, RemedyMode, ResourceRule},
     rules::SeenIn,
     subject::{Attributes, Operation, Reads},
 };
@@ -22,6 +22,8 @@ pub enum Door {
 #[derive(Clone, Debug)]
 pub struct Selection {
     pub policies: Vec<Arc<Policy>>,
+    /// Those of the subject's namespace that name one of these policies; none for what is in no namespace.
+    pub exceptions: Vec<Arc<Exception>>,
 }
 
 impl PolicySet {
@@ -32,7 +34,11 @@ impl PolicySet {
             .filter(|policy| policy.is_asked(door, attributes))
             .cloned()
             .collect();
-        Selection { policies }
+        let selection = Selection { policies, exceptions: Vec::new() };
+        match attributes.excepting_namespace().map(|namespace| self.exceptions_in(namespace)) {
+            None | Some([]) => selection,
+            Some(exceptions) => selection.with_exceptions(exceptions),
+        }
     }
 }
 
@@ -81,6 +87,19 @@ impl Policy {
 impl Selection {
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty()
+    }
+
+    /// With those of these exceptions that name one of its policies; each replaces one of the same name.
+    #[must_use]
+    pub fn with_exceptions(mut self, exceptions: &[Arc<Exception>]) -> Self {
+        for exception in exceptions {
+            self.exceptions.retain(|known| known.name != exception.name);
+            if self.policies.iter().any(|policy| exception.names_policy(&policy.name)) {
+                self.exceptions.push(Arc::clone(exception));
+            }
+        }
+        self.exceptions.sort_by(|a, b| a.name.cmp(&b.name));
+        self
     }
 
     /// What of the request must be read before it is judged.

@@ -41,6 +41,15 @@ pub enum Operator {
     DoesNotExist,
 }
 
+/// What a selector leaves possible of one label.
+#[derive(Default)]
+struct Possible<'a> {
+    exists: bool,
+    is_absent: bool,
+    one_of: Vec<Vec<&'a str>>,
+    none_of: Vec<&'a str>,
+}
+
 // === impl LabelSelector ===
 
 impl LabelSelector {
@@ -70,6 +79,31 @@ impl LabelSelector {
         terms
     }
 
+    /// Why nothing can ever match it; None where something can.
+    pub fn contradiction(&self) -> Option<String> {
+        let mut by_key: BTreeMap<&str, Possible<'_>> = BTreeMap::new();
+        for (key, value) in &self.match_labels {
+            by_key.entry(key).or_default().one_of(&[value.as_str()]);
+        }
+        for Requirement { key, operator, values } in &self.match_expressions {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let possible = by_key.entry(key).or_default();
+            match operator {
+                Operator::In | Operator::NotIn if values.is_empty() => {
+                    return Some(format!("`{operator:?}` needs `values` to compare `{key}` with"));
+                }
+                Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
+                    return Some(format!("`{operator:?}` of `{key}` takes no `values`"));
+                }
+                Operator::In => possible.one_of(&values),
+                Operator::NotIn => possible.none_of.extend(values),
+                Operator::Exists => possible.exists = true,
+                Operator::DoesNotExist => possible.is_absent = true,
+            }
+        }
+        by_key.into_iter().find_map(|(key, possible)| possible.contradiction(key))
+    }
+
     /// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k`. None where it is not a selector: such a selector must never be
     /// taken for one that matches everything.
     pub fn parse(text: &str) -> Option<Self> {
@@ -92,6 +126,33 @@ impl std::fmt::Display for LabelSelector {
             Operator::DoesNotExist => format!("!{key}"),
         });
         f.write_str(&labels.chain(expressions).collect::<Vec<_>>().join(","))
+    }
+}
+
+// === impl Possible ===
+
+impl<'a> Possible<'a> {
+    fn one_of(&mut self, values: &[&'a str]) {
+        self.exists = true;
+        self.one_of.push(values.to_vec());
+    }
+
+    fn contradiction(&self, key: &str) -> Option<String> {
+        if self.exists && self.is_absent {
+            return Some(format!("it can match nothing: `{key}` cannot be there and not be there"));
+        }
+        let first = self.one_of.first()?;
+        let others = self.one_of.get(1..).unwrap_or_default();
+        let in_all = |value: &&str| others.iter().all(|values| values.contains(value));
+        if first.iter().any(|value| in_all(value) && !self.none_of.contains(value)) {
+            return None;
+        }
+        let wanted: Vec<_> = self.one_of.iter().map(|values| format!("`{}`", values.join("` or `"))).collect();
+        let unwanted = match self.none_of.as_slice() {
+            [] => String::new(),
+            values => format!(" and not `{}`", values.join("`, not `")),
+        };
+        Some(format!("it can match nothing: `{key}` cannot be {}{unwanted}", wanted.join(" and ")))
     }
 }
 
@@ -173,6 +234,22 @@ mod tests {
             ("!team", false),
         ] {
             assert_eq!(LabelSelector::parse(text).unwrap().matches(&team_a), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_match_is_told_from_what_can() {
+        for (text, expected) in [
+            ("a=b", None),
+            ("a in (b,c),a notin (c)", None),
+            ("a,a!=b", None),
+            ("!a,a notin (b)", None),
+            ("a,!a", Some("it can match nothing: `a` cannot be there and not be there")),
+            ("a=b,!a", Some("it can match nothing: `a` cannot be there and not be there")),
+            ("a=b,a=c", Some("it can match nothing: `a` cannot be `b` and `c`")),
+            ("a in (b,c),a notin (b,c)", Some("it can match nothing: `a` cannot be `b` or `c` and not `b`, not `c`")),
+        ] {
+            assert_eq!(LabelSelector::parse(text).unwrap().contradiction().as_deref(), expected, "{text}");
         }
     }
 

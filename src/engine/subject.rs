@@ -162,6 +162,15 @@ impl<'a> Attributes<'a> {
     }
 }
 
+impl Attributes<'_> {
+    /// The namespace whose exceptions may be about the object. The API server says of a Namespace that it is in itself, and
+    /// what has no namespace is never excepted.
+    pub fn excepting_namespace(&self) -> Option<&str> {
+        let is_namespace = self.group.is_empty() && self.kind == "Namespace";
+        (!is_namespace && !self.namespace.is_empty()).then_some(self.namespace)
+    }
+}
+
 // === impl Subject ===
 
 impl<'a> Subject<'a> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::{
     finding::{Finding, Level, Rests},
-    policy::{Policy, RemedyMode},
+    policy::{Exception, Policy, RemedyMode},
     view::LookUp,
 };
 
@@ -45,11 +45,60 @@ pub struct Asker {
     pub rests: Rests,
     /// What was looked up for it: where it rests on the object alone, only whether the policy selects that.
     pub look_ups: Arc<[LookUp]>,
+    pub exemption: Exemption,
+}
+
+/// Whether an exception spares the subject a finding of one policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Exemption {
+    /// None was meant for it.
+    #[default]
+    None,
+    /// One was, and does not hold: why.
+    Lapsed(Arc<Exception>, String),
+    /// Something that could not be looked up decides whether one holds: nothing follows that it might keep from following.
+    Unknown,
+    Holds {
+        exception: Arc<Exception>,
+        /// It is to be told while there is time to do something about it.
+        ends_soon: bool,
+    },
+}
+
+// === impl Asker ===
+
+impl Asker {
+    /// The exception that holds for it.
+    pub fn exception(&self) -> Option<&Arc<Exception>> {
+        match &self.exemption {
+            Exemption::Holds { exception, .. } => Some(exception),
+            Exemption::None | Exemption::Lapsed(..) | Exemption::Unknown => None,
+        }
+    }
+
+    /// Whether nothing may be edited for it: an exception holds, or might.
+    pub fn may_be_excepted(&self) -> bool {
+        matches!(self.exemption, Exemption::Holds { .. } | Exemption::Unknown)
+    }
 }
 
 // === impl Judged ===
 
 impl Judged {
+    /// The exception that holds for it, if one does for every policy that asked: the one that ends first.
+    pub fn exception(&self) -> Option<&Arc<Exception>> {
+        let exceptions: Option<Vec<_>> = self.askers.iter().map(Asker::exception).collect();
+        exceptions?.into_iter().min_by_key(|exception| exception.expires)
+    }
+
+    /// The exception that was meant for it and does not hold, and why.
+    pub fn lapsed(&self) -> Option<(&Exception, &str)> {
+        self.askers.iter().find_map(|asker| match &asker.exemption {
+            Exemption::Lapsed(exception, why) => Some((&**exception, why.as_str())),
+            _ => None,
+        })
+    }
+
     /// The policies that asked, in the order of their names.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.askers.iter().map(|asker| &asker.policy)

@@ -45,6 +45,8 @@ const NOBODY_LEADS: &str = "nobody leads: grants are made only on request, nothi
 const FIXED: &[Permission] = &[
     on(Scope::Cluster, "portcullis.dev", "guardpolicies", READ, "no policy is in force"),
     on(Scope::Cluster, "portcullis.dev", "guardpolicies/status", &["patch"], "policies do not say how they stand"),
+    on(Scope::Cluster, "portcullis.dev", "guardexceptions", READ, "no exception is in force"),
+    on(Scope::Cluster, "portcullis.dev", "guardexceptions/status", &["patch"], "exceptions do not say how they stand"),
     // Only on dry run: no GuardPolicy is ever made.
     on(
         Scope::Cluster,

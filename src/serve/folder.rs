@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use crate::{
     cli::args::Judging,
     engine::snapshot::Snapshot,
-    files::{manifests, paths, policies, refusal_line, world},
+    files::{exceptions, manifests, paths, policies, refusal_line, world},
     health::{Condition, Health},
 };
 
@@ -45,10 +45,11 @@ pub(super) fn serve(
 /// The state that the folder holds, or why it cannot be taken: a state with a hole in it would let things pass.
 fn read(manifests: &PathBuf, judging: &Judging) -> Result<Snapshot, String> {
     let given = judging.given(true)?;
-    let loaded = policies::load(&judging.policies);
+    let mut loaded = policies::load(&judging.policies);
     let (mut sources, mut refusals) = paths::read(std::slice::from_ref(manifests));
     let read = manifests::read(&sources, &judging.namespace, |_| {});
     refusals.extend(read.refusals);
+    refusals.extend(exceptions::join(&mut loaded, &sources, &read.objects, &judging.namespace));
     refusals.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(sources.len())));
     if !refusals.is_empty() {
         sources.extend(loaded.sources);

@@ -23,7 +23,7 @@ use crate::{
         lease::Lease,
         metrics::Metrics,
     },
-    controller::{Settings, reconcile, status},
+    controller::{Settings, exceptions, reconcile, status},
     engine::{snapshot::Snapshot, view::View},
     health::Health,
     operate::{register, webhooks::CaBundle},
@@ -85,7 +85,7 @@ pub(super) async fn serve(
         ..Settings::default()
     };
     let (leads, leader) = watch::channel(false);
-    let Published { current, standings, changes } = published;
+    let Published { current, standings, exceptions: excepting, changes } = published;
     tasks.spawn(reconcile::run(
         api.clone(),
         Arc::clone(&current),
@@ -105,6 +105,8 @@ pub(super) async fn serve(
         metrics: register::metrics::Metrics::register(registry),
     };
     tasks.spawn(register::run(parts, args.registration.settings(&member.own_namespace, &member.service)));
+    let snapshot = Arc::clone(&current);
+    tasks.spawn(exceptions::run(api.clone(), snapshot, excepting, leader.clone(), settings.clone()));
     tasks.spawn(status::run(api.clone(), current, standings, leader.clone(), settings));
     let lease = Lease::new(&api, &member.own_namespace, &identity, Duration::from_secs(member.lease));
     let (stop, stopped) = oneshot::channel::<()>();

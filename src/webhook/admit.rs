@@ -112,7 +112,12 @@ pub fn answer(
         return Ok(validated(&decide(&verdict, ask), &subject, None));
     };
     let ask = Ask { door, dry_run, ensure: Ensure::Possible };
-    let verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
+    let mut verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
+    let decision = decide(&verdict, ask);
+    let might_be_excepted = decision.denied.iter().any(|judged| judged.policies().any(|by| by.exceptions.allowed));
+    if let Some(selection) = might_be_excepted.then(|| newly_excepted(&selection, &attributes, live)).flatten() {
+        verdict = confirmed(&selection, &subject, &snapshot.view, ask, live, now);
+    }
     let decision = decide(&verdict, ask);
     let objects = to_make(&decision);
     if objects.is_empty() {
@@ -134,6 +139,15 @@ pub fn answer(
             Ok(validated(&refused, &subject, Some(&why)))
         }
     }
+}
+
+/// The same with exceptions that are newer than what is known, if there are any: `kubectl apply -f folder/` makes one right
+/// before what it is for.
+fn newly_excepted(selection: &Selection, attributes: &Attributes<'_>, live: Live<'_>) -> Option<Selection> {
+    let namespace = attributes.excepting_namespace()?;
+    let stored = live.cluster.exceptions(namespace, live.until)?;
+    let (known, selection) = (&selection.exceptions, selection.clone().with_exceptions(&stored));
+    (selection.exceptions != *known).then_some(selection)
 }
 
 /// The verdict, of which everything that a denial or a grant rests on has been read again.

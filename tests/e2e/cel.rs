@@ -1,9 +1,9 @@
 //! Our CEL against the API server's own: each expression of `cel/expressions.yaml` is put into a ValidatingAdmissionPolicy and
 //! through us, and has to come to the same.
 //!
-//! An expression becomes a variable `zz` of a policy of its own, which judges one object by its name and always refuses it:
-//! with the error of the expression, or with the type and the text of its value for a message. An object that is let through
-//! was not judged yet. What the API server calls the type of an expression is in its refusal of a validation that is no bool.
+//! An expression becomes a variable of a policy, and in a validation of it that never holds: the API server warns of its error,
+//! or of the type and the text of its value. What it calls the type of an expression, and why it refuses one, is in its refusal
+//! of a policy whose validation that is.
 
 mod theirs;
 
@@ -30,13 +30,13 @@ pub(crate) const CASES: &[Case] =
 /// What every expression may use beside the object.
 const VARIABLES: [(&str, &str); 3] = [("exporters", "object.spec.exporters"), ("two", "1 + 1"), ("broken", "1 / 0")];
 
-/// The type and the text of a value.
-const MESSAGE: &str = "'%s'.format([type(dyn(variables.zz))]) + ' ' + strings.quote('%s'.format([dyn(variables.zz)]))";
-
-/// False, whatever the value is.
-const NEVER: &str = "[dyn(variables.zz)].size() == 0";
+/// Variables that are expressions are called this and their number.
+const NAME: &str = "e";
 
 const PARAMS: &str = "limits";
+
+/// Too costly to share the budget of a policy.
+const COSTLY: &str = "limits";
 
 fn expressions(sandbox: &Sandbox<'_>) {
     let (sample, groups) = data();
@@ -48,27 +48,27 @@ fn expressions(sandbox: &Sandbox<'_>) {
     kubectl.run(&["wait", "--for=condition=Established", "--timeout=60s", "crd/samples.cel.test"]).succeeds();
     kubectl.run(&["create", "configmap", PARAMS, "--from-literal=limit=2", "-n", &namespace]).succeeds();
 
+    let mut sample = sample;
+    sample["metadata"]["name"] = json!("sample");
     let sources: Vec<_> = all.iter().map(|(_, source)| *source).collect();
+    let is_costly = |number: usize| all[number].0 == COSTLY;
     let (stored, theirs) = caller::runtime().block_on(async {
         let api = Api::new(sandbox, &namespace).await;
         let stored = api.stored(&sample).await;
-        (stored, api.ask_all(&sample, &sources).await)
+        (stored, api.ask_all(&sample, &sources, is_costly).await)
     });
     kubectl.delete(&["validatingadmissionpolicies,validatingadmissionpolicybindings", "-l", &theirs::label(sandbox)]);
     kubectl.delete(&["crd", "samples.cel.test", "--wait=false"]);
 
-    let mut request = Request {
+    let request = Request {
         object: stored,
         old_object: Value::Null,
-        request: Value::Null,
+        request: attributes(&namespace),
         namespace: kubectl.get_json(&["namespace", &namespace]),
         params: Some(kubectl.get_json(&["configmap", PARAMS, "-n", &namespace])),
     };
     let mut differ = Vec::new();
-    for (number, ((group, source), theirs)) in all.iter().zip(&theirs).enumerate() {
-        let name = theirs::name_of(number);
-        request.object["metadata"]["name"] = json!(name);
-        request.request = attributes(&namespace, &name);
+    for ((group, source), theirs) in all.iter().zip(&theirs) {
         let ours = ours(source, &request);
         if ours != *theirs {
             differ.push(format!("{group}: {source}\n  theirs: {theirs}\n  ours:   {ours}"));
@@ -104,12 +104,12 @@ fn crd() -> Value {
 }
 
 /// What the API server calls `request` when it is asked for the sample.
-fn attributes(namespace: &str, name: &str) -> Value {
+fn attributes(namespace: &str) -> Value {
     let kind = json!({ "group": "cel.test", "version": "v1", "kind": "Sample" });
     let resource = json!({ "group": "cel.test", "version": "v1", "resource": "samples" });
     json!({
         "kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
-        "name": name, "namespace": namespace, "operation": "CREATE", "dryRun": true,
+        "name": "sample", "namespace": namespace, "operation": "CREATE", "dryRun": true,
         "userInfo": {
             "username": "admin", "groups": ["system:masters", "system:authenticated"],
             "extra": { "authentication.kubernetes.io/credential-id": ["X509SHA256=abc"] },
@@ -125,16 +125,28 @@ fn ours(source: &str, request: &Request) -> Told {
         Err(why) => return Told { of: None, verdict: Verdict::Refused(why.message) },
     };
     let of = Some(plain.program.result.to_string());
-    let variables = [VARIABLES.as_slice(), &[("zz", source)]].concat();
+    let variables = [VARIABLES.as_slice(), &[(NAME, source)]].concat();
     let within =
         |text: &str| Expression::compile(text, &variables, true).unwrap_or_else(|why| panic!("{source}: {why}"));
-    let judged = within(NEVER).run(request, |answer| answer.map(|_| ()).map_err(|failure| failure.to_string()));
+    let judged = within(&never(NAME)).run(request, |answer| answer.map(|_| ()).map_err(|failure| failure.to_string()));
     let verdict = match judged {
         Err(why) => Verdict::Error(why),
-        Ok(()) => within(MESSAGE).run(request, |answer| match answer {
+        Ok(()) => within(&message(NAME)).run(request, |answer| match answer {
             Ok(Cel::String(text)) => Verdict::Text(text.as_str().to_owned()),
             _ => Verdict::Unprintable,
         }),
     };
     Told { of, verdict }
+}
+
+/// False, whatever the value of this variable is.
+fn never(variable: &str) -> String {
+    format!("[dyn(variables.{variable})].size() == 0")
+}
+
+/// The type and the text of its value.
+fn message(variable: &str) -> String {
+    format!(
+        "'%s'.format([type(dyn(variables.{variable}))]) + ' ' + strings.quote('%s'.format([dyn(variables.{variable})]))"
+    )
 }

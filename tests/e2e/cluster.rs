@@ -86,21 +86,32 @@ pub(crate) fn account() -> String {
 /// Applies what every test relies on, whatever a test has done to it.
 #[track_caller]
 pub(crate) fn install(kubectl: &Kubectl) {
-    for path in ["deploy/crds/guardpolicies.yaml", "deploy/namespace.yaml"] {
+    for path in ["deploy/crds/guardexceptions.yaml", "deploy/crds/guardpolicies.yaml", "deploy/namespace.yaml"] {
         kubectl.run(&["apply", "-f", &file(path).display().to_string()]).succeeds();
     }
     kubectl.apply(&account());
     kubectl
-        .run(&["wait", "--for=condition=Established", "--timeout=60s", "crd/guardpolicies.portcullis.dev"])
+        .run(&[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd/guardpolicies.portcullis.dev",
+            "crd/guardexceptions.portcullis.dev",
+        ])
         .succeeds();
-    wait_until("GuardPolicies to be served", || {
-        let said = kubectl.run(&["get", "guardpolicies"]);
+    wait_until("our kinds to be served", || {
+        let said = kubectl.run(&["get", "guardpolicies,guardexceptions"]);
         if said.ok { Ok(()) } else { Err(said.all()) }
     });
     for said in restore_policies(kubectl) {
         said.succeeds();
     }
-    for resource in ["guardpolicies.portcullis.dev", "gateways.gateway.networking.k8s.io", "services"] {
+    for resource in [
+        "guardpolicies.portcullis.dev",
+        "guardexceptions.portcullis.dev",
+        "gateways.gateway.networking.k8s.io",
+        "services",
+    ] {
         wait_until("the role to count", || {
             let said = kubectl.run(&["auth", "can-i", "watch", resource, "--as", USER]);
             if said.ok { Ok(()) } else { Err(said.all()) }

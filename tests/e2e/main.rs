@@ -25,6 +25,7 @@ mod crossing;
 mod denials;
 mod doctoring;
 mod edits;
+mod exceptions;
 mod faults;
 #[path = "../go_programs.rs"]
 mod go_programs;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         denials::CASES,
         doctoring::CASES,
         edits::CASES,
+        exceptions::CASES,
         live::CASES,
         live_edits::CASES,
         oracle::CASES,

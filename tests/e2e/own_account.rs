@@ -125,6 +125,20 @@ fn writes(sandbox: &Sandbox<'_>) {
     own.run(&["patch", "guardpolicy", "in-use", "--type=merge", "-p", spec]).fails().says(never);
     own.run(&["delete", "guardpolicy", "in-use"]).fails().says(never);
 
+    // GuardExceptions: it says how they stand, and grants none.
+    let exception = json!({
+        "apiVersion": "portcullis.dev/v1alpha1", "kind": "GuardException",
+        "metadata": { "name": "x", "namespace": namespace },
+        "spec": { "policies": ["in-use"], "names": ["x"], "reason": "x", "expires": "2100-01-01T00:00:00Z" },
+    });
+    account.apply(&exception).fails().says(never);
+    account.admin.apply(&exception.to_string());
+    let patch = ["patch", "guardexception", "x", "-n", &namespace, "--type=merge", "-p", status];
+    own.run(&[patch.as_slice(), &["--subresource=status"]].concat()).succeeds();
+    let spec = r#"{ "spec": { "reason": "y" } }"#;
+    own.run(&["patch", "guardexception", "x", "-n", &namespace, "--type=merge", "-p", spec]).fails().says(never);
+    own.run(&["delete", "guardexception", "x", "-n", &namespace]).fails().says(never);
+
     // What it asks about itself, and what everyone else does.
     own.run(&["auth", "can-i", "get", "pods"]).succeeds();
     account.admin.run(&["create", "configmap", "x", "-n", &namespace]).succeeds();

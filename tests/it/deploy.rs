@@ -22,8 +22,9 @@ use serde_json::Value;
 use crate::binary::{project, run};
 
 const CHART: &str = "deploy/charts/portcullis";
-const CRDS: &str = "deploy/crds/guardpolicies.yaml";
-const CRDS_CHART: &str = "deploy/charts/portcullis-crds/templates/guardpolicies.yaml";
+/// Where each kind of ours is defined: on its own, and in the chart.
+const CRDS: &str = "deploy/crds";
+const CRDS_CHART: &str = "deploy/charts/portcullis-crds/templates";
 const INSTALL: &str = "deploy/install.yaml";
 
 /// What is committed is what is made.
@@ -65,9 +66,22 @@ fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().map(|one| one.as_str().unwrap()).collect()
 }
 
+/// `guardpolicies.yaml`, of its definition.
+fn file_of(crd: &Value) -> String {
+    format!("{}.yaml", crd["spec"]["names"]["plural"].as_str().unwrap())
+}
+
+fn yaml_of(crd: &Value) -> String {
+    format!("---\n{}", yaml::emit(crd))
+}
+
 #[test]
 fn the_crds_are_those_that_portcullis_prints() {
-    assert_file(CRDS, &crds::yaml());
+    let files = crds::all();
+    for crd in &files {
+        assert_file(&format!("{CRDS}/{}", file_of(crd)), &yaml_of(crd));
+    }
+    assert_eq!(fs::read_dir(project(CRDS)).unwrap().count(), files.len());
     let printed = run(["crds"]).ends_with(0);
     assert_eq!(printed.out, crds::yaml());
 }
@@ -76,10 +90,12 @@ fn the_crds_are_those_that_portcullis_prints() {
 #[test]
 fn the_chart_of_the_crds_holds_them() {
     let kept = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n  name: ";
-    let crds = crds::yaml();
-    assert_eq!(crds.matches("\nmetadata:\n  name: ").count(), crds.matches("\nkind: ").count());
-    assert!(!crds.contains("{{"), "a template would be evaluated");
-    assert_file(CRDS_CHART, &crds.replace("metadata:\n  name: ", kept));
+    for crd in crds::all() {
+        let text = yaml_of(&crd);
+        assert_eq!(text.matches("\nmetadata:\n  name: ").count(), 1);
+        assert!(!text.contains("{{"), "a template would be evaluated");
+        assert_file(&format!("{CRDS_CHART}/{}", file_of(&crd)), &text.replace("metadata:\n  name: ", kept));
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ const PAGES: [&str; 10] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
+    "docs/exceptions.md",
     "docs/findings.md",
     METRICS,
     "docs/operations.md",

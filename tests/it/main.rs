@@ -18,6 +18,7 @@ mod deploy;
 mod docs;
 #[cfg(feature = "server")]
 mod doctor;
+mod exceptions;
 mod fix;
 #[cfg(feature = "server")]
 mod hostile;

@@ -113,6 +113,24 @@ fn cases_that_hold_pass() {
 }
 
 #[test]
+fn a_case_that_no_policy_judges_says_so() {
+    let misspelt =
+        CASES.replace("ListenerPolicy", "ListnerPolicy").replace("\n    - { code: backend-refs/not-found }", " []");
+    test(&misspelt).ends_with(0).says("a Service that is not there (no policy judges it)\n");
+}
+
+#[test]
+fn nothing_in_a_case_acts_on_a_terminal() {
+    let hostile = CASES
+        .replace("a Service that is not there", "\"\\e]0;owned\\a\"")
+        .replace("backend-refs/not-found", "\"udp\\e[31m\"");
+    for format in ["human", "json", "junit"] {
+        let ran = test_in(&folder(&[("mine.test.yaml", &hostile)]), &["--format", format]).ends_with(1);
+        ran.never_says("\u{1b}").never_says("\u{7}").says("owned");
+    }
+}
+
+#[test]
 fn findings_that_differ_are_shown_side_by_side() {
     for (to, says) in [
         (
@@ -224,6 +242,9 @@ fn a_case_that_makes_no_sense_is_refused_with_its_line() {
         (case("controlPlane: [nginx=1]"), 4, "controlPlane: "),
         (case("request: { operation: DELETE }"), 3, "either a `subject` or a `request`"),
         (request("{ operation: DELETE }"), 4, "a DELETE has an `oldObject` and no `object`"),
+        (case("world: [{ file: world.yaml }]"), 4, "an object of the world has `apiVersion` and `kind`"),
+        (CASES.replace("    kind: ListenerPolicy\n", ""), 4, "a subject has `apiVersion` and `kind`"),
+        (request("{ operation: CREATE, object: {} }"), 4, "what a request is about has `apiVersion` and `kind`"),
         (request("{ operation: CREATE, oldObject: {} }"), 4, "a CREATE has an `object` and no `oldObject`"),
         (request("{ operation: UPDATE, object: {} }"), 4, "an UPDATE has an `object` and an `oldObject`"),
         (request("{ operation: CONNECT, object: {} }"), 4, "a case is about a CREATE, an UPDATE or a DELETE"),

@@ -18,6 +18,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
     for reported in &report.findings {
         let finding = &reported.finding;
         let command = match finding.level {
+            _ if reported.excepted().is_some() => "notice",
             Level::Error => "error",
             Level::Warning => "warning",
             Level::Note => "notice",

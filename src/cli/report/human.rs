@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Element, Level as Shown, Message, Origin
 
 use crate::{
     cli::report::{
-        Options, Refusal, Report, Reported,
+        Exempted, Options, Refusal, Report, Reported,
         excerpt::Excerpt,
         place::{Columns, Places},
         summary, text,
@@ -42,6 +42,7 @@ pub(super) fn refusals(report: &Report, options: Options, out: &mut dyn io::Writ
 pub(super) fn notes(reported: &Reported) -> Vec<String> {
     let finding = &reported.finding;
     let mut notes = vec![about(reported)];
+    notes.extend(reported.exception.as_ref().map(exempted));
     notes.extend(finding.details.as_ref().map(|details| text::line(&details.text).into_owned()));
     for related in &finding.related {
         notes.push(format!("{}: {}", text::line(&related.object.to_string()), text::line(&related.note)));
@@ -91,6 +92,7 @@ fn finding(report: &Report, reported: &Reported, places: &Places<'_>, renderer: 
         Level::Warning => Shown::WARNING,
         Level::Note => Shown::NOTE,
     };
+    let level = if reported.excepted().is_some() { Shown::NOTE.with_name("excepted") } else { level };
     let title = level.primary_title(text::line(&finding.message)).id(text::line(&finding.code));
     let mut messages: Vec<Message<'_>> = notes(reported).into_iter().map(|note| Shown::NOTE.message(note)).collect();
     messages.extend(finding.full_help().map(|help| Shown::HELP.message(text::block(&help))));
@@ -130,6 +132,18 @@ fn placed(rendered: String, span: Option<(usize, &Range<usize>)>, places: &Place
     let start = places.region(source, span, Columns::Chars).start;
     let after = after.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
     format!("{before}:{}:{}{after}", start.line, start.column)
+}
+
+/// Which exception was meant for it, and whether it holds.
+fn exempted(exception: &Exempted) -> String {
+    let Exempted { namespace, name, reason, expires, ends_soon, lapsed } = exception;
+    let said = if let Some(why) = lapsed {
+        format!("GuardException {namespace}/{name} does not hold for it: {why}")
+    } else {
+        let soon = if *ends_soon { ", which is soon" } else { "" };
+        format!("excepted by GuardException {namespace}/{name} until {expires}{soon}: {reason}")
+    };
+    text::line(&said).into_owned()
 }
 
 /// The object, where in it, and who asked.

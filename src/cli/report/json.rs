@@ -61,6 +61,8 @@ struct Finding<'a> {
     action: &'a str,
     /// `portcullis fix` can mend it.
     fixable: bool,
+    /// The GuardException that was meant for it. One that holds takes it out of the numbers of the summary.
+    exception: Option<Exempted<'a>>,
     /// What could not be looked up and would decide whether this is so.
     unknown: Option<&'a str>,
     /// Other objects that it is about.
@@ -93,6 +95,22 @@ struct Object<'a> {
     /// Empty for a cluster-scoped object.
     namespace: &'a str,
     name: &'a str,
+}
+
+/// An exception from a policy.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Exempted<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    /// Why it was made.
+    reason: &'a str,
+    /// When it ends, in RFC 3339.
+    expires: String,
+    /// That is within a week.
+    ends_soon: bool,
+    /// Why it does not hold; null where it does.
+    lapsed: Option<&'a str>,
 }
 
 /// Another object, and why it is named.
@@ -145,6 +163,8 @@ struct Summary<'a> {
     notes: usize,
     /// Findings that `portcullis fix` can mend.
     fixable: usize,
+    /// Findings that an exception takes out of the numbers above.
+    excepted: usize,
     /// Objects that were given twice, as text.
     repeated: &'a [String],
     /// Policies that matched none of the objects.
@@ -176,6 +196,7 @@ fn document(report: &Report) -> Document<'_> {
             warnings: counts.warnings,
             notes: counts.notes,
             fixable: counts.fixable,
+            excepted: counts.excepted,
             repeated: &summary.repeated,
             unmatched_policies: &summary.unmatched_policies,
         },
@@ -199,6 +220,14 @@ fn finding<'a>(report: &'a Report, reported: &'a Reported, places: &Places<'_>) 
         policies: &reported.policies,
         action: reported.action,
         fixable: reported.fixable,
+        exception: reported.exception.as_ref().map(|exception| Exempted {
+            namespace: &exception.namespace,
+            name: &exception.name,
+            reason: &exception.reason,
+            expires: exception.expires.to_string(),
+            ends_soon: exception.ends_soon,
+            lapsed: exception.lapsed.as_deref(),
+        }),
         unknown: finding.unknown.as_deref(),
         related: finding
             .related

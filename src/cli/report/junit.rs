@@ -55,7 +55,11 @@ fn case(report: &Report, reported: &Reported, places: &Places<'_>) -> TestCase {
 
     let name = format!("{}: {}", finding.code, reported.object);
     let mut case = TestCase::new(text::line(&name), TestCaseStatus::success());
-    if finding.level == Level::Error {
+    if let Some(exception) = reported.excepted() {
+        case.status = TestCaseStatus::skipped();
+        case.status.set_message(text::line(&exception.reason));
+        case.set_system_out(format!("excepted: {said}"));
+    } else if finding.level == Level::Error {
         case.status = failure(NonSuccessKind::Failure, &finding.code, &finding.message, &said);
     } else {
         case.set_system_out(format!("{}: {said}", finding.level.name()));

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         explain,
         report::{
-            Report, Reported, human,
+            Exempted, Report, Reported, human,
             place::{Columns, Places},
             text,
         },
@@ -99,6 +99,16 @@ struct Found<'a> {
     message: Message,
     locations: [Location; 1],
     partial_fingerprints: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
+}
+
+/// A result that does not count (§3.35): `external` is what is not in the source itself.
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -227,7 +237,14 @@ fn result<'a>(
         message: plain(message.join("\n\n")),
         locations: [location],
         partial_fingerprints: BTreeMap::from([("portcullisFinding/v1", fingerprint(reported, seen))]),
+        suppressions: reported.excepted().map(suppression).into_iter().collect(),
     }
+}
+
+fn suppression(exception: &Exempted) -> Suppression {
+    let Exempted { namespace, name, reason, expires, .. } = exception;
+    let justification = format!("GuardException {namespace}/{name} until {expires}: {reason}");
+    Suppression { kind: "external", status: "accepted", justification }
 }
 
 fn location(file: &str, span: Option<(usize, &Range<usize>)>, places: &Places<'_>) -> Location {

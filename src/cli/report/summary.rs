@@ -46,16 +46,20 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
 
 fn found(report: &Report) -> String {
     let counts = report.counts();
+    let excepted = match counts.excepted {
+        0 => String::new(),
+        excepted => format!("; {} excepted", count(excepted, "finding")),
+    };
     let levels = [(counts.errors, "error"), (counts.warnings, "warning"), (counts.notes, "note")];
     let levels: Vec<_> = levels.into_iter().filter(|(n, _)| *n > 0).map(|(n, level)| count(n, level)).collect();
     if levels.is_empty() {
-        return "no findings".to_owned();
+        return format!("no findings{excepted}");
     }
     let fix = match (counts.fixable, report.fix_command()) {
         (fixable, Some(command)) if fixable > 0 => format!("; `{command}` mends {fixable} of them"),
         _ => String::new(),
     };
-    format!("found {}{fix}", text::listed(&levels))
+    format!("found {}{fix}{excepted}", text::listed(&levels))
 }
 
 fn checked(report: &Report) -> String {

@@ -58,7 +58,7 @@ fn policy() -> ObjectKey {
 
 fn reported(source: usize, span: Range<usize>, object: ObjectKey, finding: Finding) -> Reported {
     let policies = vec!["backend-refs".to_owned()];
-    Reported { source, span, object, finding, policies, action: "deny", fixable: false }
+    Reported { source, span, object, finding, policies, action: "deny", fixable: false, exception: None }
 }
 
 fn report() -> Report {

@@ -76,7 +76,7 @@ impl Page<'_> {
     fn case(&mut self, tried: &Tried, width: usize) -> io::Result<()> {
         let (place, name) = (place(tried), report::line(&tried.name));
         let word = match tried.became {
-            Became::Ok => self.painted(Paint::Green, "ok     "),
+            Became::Ok { .. } => self.painted(Paint::Green, "ok     "),
             Became::Failed(_) => self.painted(Paint::Red, "FAILED "),
             Became::Skipped(_) => self.painted(Paint::Yellow, "skipped"),
             Became::Refused => self.painted(Paint::Red, "refused"),
@@ -84,6 +84,7 @@ impl Page<'_> {
         };
         match &tried.became {
             Became::Skipped(why) => writeln!(self.out, "{word}  {place:width$}  {name} ({})", report::line(why)),
+            Became::Ok { judged: false } => writeln!(self.out, "{word}  {place:width$}  {name} (no policy judges it)"),
             _ => writeln!(self.out, "{word}  {place:width$}  {name}"),
         }
     }

@@ -35,6 +35,8 @@ struct Case<'a> {
     outcome: Outcome,
     /// Why it was not run.
     reason: Option<&'a str>,
+    /// Whether any policy selects what it is about; null unless it passed.
+    judged: Option<bool>,
     /// Empty unless it failed.
     differences: &'a [Difference],
 }
@@ -65,13 +67,17 @@ struct Refused<'a> {
 pub(super) fn write(results: &Results, out: &mut dyn io::Write) -> io::Result<()> {
     let cases = results.cases.iter().map(|tried| {
         let (outcome, reason, differences) = match &tried.became {
-            Became::Ok => (Outcome::Passed, None, &[][..]),
+            Became::Ok { .. } => (Outcome::Passed, None, &[][..]),
             Became::Failed(differences) => (Outcome::Failed, None, &differences[..]),
             Became::Skipped(why) => (Outcome::Skipped, Some(why.as_str()), &[][..]),
             Became::Refused => (Outcome::Refused, None, &[][..]),
             Became::Listed => (Outcome::Listed, None, &[][..]),
         };
-        Case { file: &tried.file, line: tried.line, name: &tried.name, outcome, reason, differences }
+        let judged = match tried.became {
+            Became::Ok { judged } => Some(judged),
+            _ => None,
+        };
+        Case { file: &tried.file, line: tried.line, name: &tried.name, outcome, reason, judged, differences }
     });
     let refusals = results.refusals.iter().map(|refusal| Refused {
         file: &refusal.file,

@@ -52,7 +52,7 @@ fn case(tried: &Tried) -> TestCase {
             status.set_message(line(why));
             status
         }
-        Became::Ok | Became::Refused | Became::Listed => TestCaseStatus::success(),
+        Became::Ok { .. } | Became::Refused | Became::Listed => TestCaseStatus::success(),
     };
     placed(TestCase::new(line(&tried.name), status), &tried.file, Some(tried.line))
 }

@@ -6,7 +6,21 @@ use super::*;
 use crate::engine::policy::{compile, shipped::SHIPPED};
 
 fn schema() -> Value {
-    guard_policy()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
+    schema_of(guard_policy())
+}
+
+fn schema_of(mut definition: Value) -> Value {
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
+}
+
+/// Every schema of both kinds, with its place.
+fn every_schema(check: impl Fn(&[(String, &Value)])) {
+    for schema in all().into_iter().map(schema_of) {
+        let mut seen = Vec::new();
+        walk(String::new(), &schema, &mut seen);
+        assert!(seen.len() > 20, "{}", seen.len());
+        check(&seen);
+    }
 }
 
 /// Every schema in it, with its place.
@@ -47,55 +61,57 @@ fn the_schema_is_structural() {
         "x-kubernetes-preserve-unknown-fields",
         "x-kubernetes-validations",
     ];
-    let (schema, mut seen) = (schema(), Vec::new());
-    walk(String::new(), &schema, &mut seen);
-    assert!(seen.len() > 50, "{}", seen.len());
-    for (place, schema) in seen {
-        let keys: Vec<_> = schema.as_object().unwrap().keys().map(String::as_str).collect();
-        assert!(keys.iter().all(|key| known.contains(key)), "{place}: {keys:?}");
-        let kind = schema["type"].as_str().unwrap_or_else(|| panic!("{place} has no single type"));
-        assert_eq!(kind == "array", !schema["items"].is_null(), "{place}");
-        assert!(schema["properties"].is_null() || schema["additionalProperties"].is_null(), "{place}");
-        let names = schema["properties"].as_object();
-        for required in schema["required"].as_array().into_iter().flatten() {
-            assert!(names.is_some_and(|names| names.contains_key(required.as_str().unwrap())), "{place}: {required}");
+    every_schema(|seen| {
+        for (place, schema) in seen {
+            let keys: Vec<_> = schema.as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(keys.iter().all(|key| known.contains(key)), "{place}: {keys:?}");
+            let kind = schema["type"].as_str().unwrap_or_else(|| panic!("{place} has no single type"));
+            assert_eq!(kind == "array", !schema["items"].is_null(), "{place}");
+            assert!(schema["properties"].is_null() || schema["additionalProperties"].is_null(), "{place}");
+            let names = schema["properties"].as_object();
+            for required in schema["required"].as_array().into_iter().flatten() {
+                assert!(
+                    names.is_some_and(|names| names.contains_key(required.as_str().unwrap())),
+                    "{place}: {required}"
+                );
+            }
+            for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+                assert!(rule["rule"].as_str().is_some_and(|rule| !rule.is_empty()), "{place}: {rule}");
+                assert!(rule["message"].as_str().is_some_and(|message| !message.is_empty()), "{place}: {rule}");
+            }
         }
-        for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
-            assert!(rule["rule"].as_str().is_some_and(|rule| !rule.is_empty()), "{place}: {rule}");
-            assert!(rule["message"].as_str().is_some_and(|message| !message.is_empty()), "{place}: {rule}");
-        }
-    }
+    });
 }
 
 #[test]
 fn every_field_is_described_for_users() {
-    let (schema, mut seen) = (schema(), Vec::new());
-    walk(String::new(), &schema, &mut seen);
-    for (place, schema) in seen {
-        let is_item = place.ends_with("[]") || place.ends_with("{}");
-        if place == ".metadata" || is_item && schema["type"] != "object" {
-            continue;
+    every_schema(|seen| {
+        for (place, schema) in seen {
+            let is_item = place.ends_with("[]") || place.ends_with("{}");
+            if place == ".metadata" || is_item && schema["type"] != "object" {
+                continue;
+            }
+            if schema["x-kubernetes-preserve-unknown-fields"] == true {
+                continue;
+            }
+            let description = schema["description"].as_str().unwrap_or_else(|| panic!("{place} is not described"));
+            assert!(description.ends_with('.') && !description.contains("[`"), "{place}: {description}");
         }
-        if schema["x-kubernetes-preserve-unknown-fields"] == true {
-            continue;
-        }
-        let description = schema["description"].as_str().unwrap_or_else(|| panic!("{place} is not described"));
-        assert!(description.ends_with('.') && !description.contains("[`"), "{place}: {description}");
-    }
+    });
 }
 
 #[test]
 fn every_list_and_text_that_a_user_writes_has_a_bound() {
-    let (schema, mut seen) = (schema(), Vec::new());
-    walk(String::new(), &schema, &mut seen);
-    for (place, schema) in seen.iter().filter(|(place, _)| place.starts_with(".spec")) {
-        let bound = match schema["type"].as_str() {
-            Some("array") => "maxItems",
-            Some("string") if schema["enum"].is_null() => "maxLength",
-            _ => continue,
-        };
-        assert!(schema[bound].is_u64(), "{place} has no {bound}");
-    }
+    every_schema(|seen| {
+        for (place, schema) in seen.iter().filter(|(place, _)| place.starts_with(".spec")) {
+            let bound = match schema["type"].as_str() {
+                Some("array") => "maxItems",
+                Some("string") if schema["enum"].is_null() => "maxLength",
+                _ => continue,
+            };
+            assert!(schema[bound].is_u64(), "{place} has no {bound}");
+        }
+    });
 }
 
 #[test]
@@ -114,6 +130,8 @@ fn defaults_are_those_that_an_absent_field_is_read_with() {
     ]);
     let mut expected = vec![
         (".spec.action", json!("Warn")),
+        (".spec.exceptions.allowed", json!(false)),
+        (".spec.exceptions.maxDuration", json!("720h")),
         (".spec.failurePolicy", json!("Ignore")),
         (".spec.remedy", json!("Suggest")),
         (".spec.rule.inUse.passingUsers", passing),
@@ -174,8 +192,10 @@ fn a_policy_that_comes_from_a_cluster_compiles() {
 #[test]
 fn nothing_is_lost_in_the_types_of_the_api_server() {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-    let crd: CustomResourceDefinition = serde_json::from_value(guard_policy()).unwrap();
-    assert_eq!(serde_json::to_value(crd).unwrap(), guard_policy());
+    for definition in all() {
+        let crd: CustomResourceDefinition = serde_json::from_value(definition.clone()).unwrap();
+        assert_eq!(serde_json::to_value(crd).unwrap(), definition);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the API server refuses before a policy is stored: bounds, and in CEL what [`compile`] would refuse, in its words.
+//! What the API server refuses before a policy or an exception is stored: bounds, and in CEL what [`compile`] would refuse, in its words.
 //!
 //! It is a courtesy to who writes a policy. What is stored is compiled again, and `compile` alone decides.
 //!
@@ -21,6 +21,9 @@ const BOUNDS: &[(&str, &[(&str, u64)])] = &[
     ("matchConstraints/excludeResourceRules", &[("maxItems", 16)]),
     ("levels", &[("maxItems", 128)]),
     ("levels/[]/code", &[("minLength", 1), ("maxLength", 128)]),
+    ("exceptions/maxDuration", &[("minLength", 2), ("maxLength", 32)]),
+    ("exceptions/codes", &[("maxItems", 128)]),
+    ("exceptions/codes/[]", &[("minLength", 1), ("maxLength", 128)]),
     ("matchConditions", &[("maxItems", 64)]),
     ("matchConditions/[]/name", &[("minLength", 1), ("maxLength", 317)]),
     ("matchConditions/[]/expression", EXPRESSION),
@@ -76,7 +79,8 @@ const BOUNDS_OF_SELECTOR: &[(&str, &[(&str, u64)])] = &[
     ("matchExpressions/[]/values/[]", &[("maxLength", 63)]),
 ];
 
-const SELECTORS: [&str; 2] = ["matchConstraints/namespaceSelector", "matchConstraints/objectSelector"];
+const SELECTORS: [&str; 3] =
+    ["matchConstraints/namespaceSelector", "matchConstraints/objectSelector", "exceptions/namespaceSelector"];
 const RESOURCE_RULES: [&str; 2] = ["matchConstraints/resourceRules/[]", "matchConstraints/excludeResourceRules/[]"];
 
 /// Adds bounds, the merging of lists, and CEL to the structural schema of a GuardPolicySpec.
@@ -88,10 +92,9 @@ pub(super) fn add_to(spec: &mut Value) {
         set(spec, place, "x-kubernetes-validations", json!(NO_WILDCARDS.map(said)));
     }
     for place in SELECTORS {
-        bound(spec, place, BOUNDS_OF_SELECTOR);
-        set(spec, place, "x-kubernetes-map-type", json!("atomic"));
-        set(spec, &format!("{place}/matchExpressions/[]"), "x-kubernetes-validations", json!([said(VALUES)]));
+        select(spec, place);
     }
+    set(spec, "exceptions/maxDuration", "x-kubernetes-validations", json!([a_duration()]));
     // One code, one level; and two appliers may each own theirs.
     set(spec, "levels", "x-kubernetes-list-type", json!("map"));
     set(spec, "levels", "x-kubernetes-list-map-keys", json!(["code"]));
@@ -99,6 +102,46 @@ pub(super) fn add_to(spec: &mut Value) {
     let mut whole = vec![exactly_one_kind(), telemetry_alone_fails_closed()];
     whole.extend(RULES.iter().map(|rule| judges(rule)));
     set(spec, "", "x-kubernetes-validations", Value::Array(whole));
+}
+
+/// Of a GuardException, as [`BOUNDS`].
+const BOUNDS_OF_EXCEPTION: &[(&str, &[(&str, u64)])] = &[
+    ("policies", &[("minItems", 1), ("maxItems", 64)]),
+    ("policies/[]", &[("minLength", 1), ("maxLength", 253)]),
+    ("codes", &[("maxItems", 128)]),
+    ("codes/[]", &[("minLength", 1), ("maxLength", 128)]),
+    ("names", &[("maxItems", 256)]),
+    ("names/[]", &[("minLength", 1), ("maxLength", 253)]),
+    ("reason", &[("minLength", 1), ("maxLength", 1_024)]),
+    ("expires", &[("maxLength", 64)]),
+];
+
+/// Adds bounds, the merging of lists, and CEL to the structural schema of a GuardExceptionSpec.
+pub(super) fn add_to_exception(spec: &mut Value) {
+    bound(spec, "", BOUNDS_OF_EXCEPTION);
+    for list in ["policies", "codes", "names"] {
+        set(spec, list, "x-kubernetes-list-type", json!("set"));
+    }
+    select(spec, "objectSelector");
+    let not_blank = json!({ "rule": "size(self.trim()) > 0", "message": "an exception needs a reason, which is recorded with what it excepts" });
+    set(spec, "reason", "x-kubernetes-validations", json!([not_blank]));
+    let no_wildcard = json!({
+        "rule": "!self.contains('*')",
+        "message": "a name is written out, and `*` is none; to except several objects, use `objectSelector`",
+    });
+    set(spec, "names/[]", "x-kubernetes-validations", json!([no_wildcard]));
+    let somebody = json!({
+        "rule": "(has(self.names) && size(self.names) > 0) || (has(self.objectSelector) && \
+    ((has(self.objectSelector.matchLabels) && size(self.objectSelector.matchLabels) > 0) || \
+    (has(self.objectSelector.matchExpressions) && size(self.objectSelector.matchExpressions) > 0)))",
+        "message": "an exception needs `names` or an `objectSelector` with labels: without, it would except everything in its namespace",
+    });
+    let one_way = json!({
+        "rule": "!has(self.objectSelector) || !has(self.names) || size(self.names) == 0",
+        "message": "an exception has either `names` or an `objectSelector`, not both",
+        "fieldPath": ".objectSelector",
+    });
+    set(spec, "", "x-kubernetes-validations", json!([somebody, one_way]));
 }
 
 const NO_WILDCARDS: [(&str, &str, &str); 2] = [
@@ -122,6 +165,19 @@ const VALUES: (&str, &str, &str) = (
 
 fn said((rule, message, path): (&str, &str, &str)) -> Value {
     json!({ "rule": rule, "message": message, "fieldPath": path })
+}
+
+fn select(spec: &mut Value, place: &str) {
+    bound(spec, place, BOUNDS_OF_SELECTOR);
+    set(spec, place, "x-kubernetes-map-type", json!("atomic"));
+    set(spec, &format!("{place}/matchExpressions/[]"), "x-kubernetes-validations", json!([said(VALUES)]));
+}
+
+fn a_duration() -> Value {
+    json!({
+        "rule": "self.matches('^([0-9]+([.][0-9]+)?[hms])+$')",
+        "message": "a duration is hours, minutes and seconds, as in `720h` for 30 days or `1h30m`",
+    })
 }
 
 fn exactly_one_rule() -> Value {

@@ -13,6 +13,7 @@ mod words;
 
 use crate::engine::cel::{
     ast::Expr,
+    library::regex,
     program::{BadExpression, Program, Scope},
 };
 
@@ -30,7 +31,8 @@ fn on_large_stack(source: &str, mut root: Expr, scope: &Scope) -> Result<Program
     let mut checker = expr::Checker::new(scope);
     let (result, uses) = checker.whole(&mut root).map_err(bad)?;
     constants::fold(&root).map_err(bad)?;
-    Ok(Program { source: source.into(), root, result, uses })
+    let patterns = regex::written_out(&root);
+    Ok(Program { source: source.into(), root, result, uses, patterns })
 }
 
 /// What is wrong, and where.

@@ -49,6 +49,8 @@ pub struct Overload {
     pub cost: Cost,
     /// Where static types leave several overloads, Kubernetes counts what the function costs, and not the overload: 1 for most.
     pub cost_of_any: Cost,
+    /// Whether it takes a list of whatever elements when it runs.
+    pub lenient: bool,
 }
 
 // === impl Failure ===
@@ -82,7 +84,17 @@ impl Overload {
         result: Type,
         run: Run,
     ) -> Self {
-        Self { function, id, member: false, params: params.into(), result, run, cost: |_, _| 1, cost_of_any: |_, _| 1 }
+        Self {
+            function,
+            id,
+            member: false,
+            params: params.into(),
+            result,
+            run,
+            cost: |_, _| 1,
+            cost_of_any: |_, _| 1,
+            lenient: false,
+        }
     }
 
     /// A member function, as `"a".size()`: the first of its parameters is the target.
@@ -101,6 +113,13 @@ impl Overload {
     pub fn costing(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self.cost_of_any = cost;
+        self
+    }
+
+    /// It looks itself at the elements of the lists that it is run with.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
         self
     }
 

@@ -14,7 +14,7 @@ const SEEDS: [&str; 12] = [
     "object.spec.rules.all(r, r.name.startsWith('a') && r.ports.exists(p, p > 0 && p < 65536))",
     "has(object.metadata.labels) && 'team' in object.metadata.labels ? object.metadata.labels['team'] : 'none'",
     "object.?spec.?replicas.orValue(1) * 2 >= int('3') || !(request.operation in ['CREATE', 'UPDATE'])",
-    "[1, 2, 3].map(x, x % 2 == 0, {'k': x, 'v': [x, -x]}).size() + lists.range(3)[1]",
+    "[1, 2, 3].map(x, x % 2 == 0, {'k': [x], 'v': [x, -x]}).size() + lists.range(3)[1]",
     "{'a': 1, 'b': 2}.transformMap(k, v, v > 1, k + string(v)) == {'b': 'b2'}",
     "timestamp('2024-02-03T04:05:06Z') - duration('1h30m') < timestamp(object.metadata.creationTimestamp)",
     "'%s is %d of %.2f'.format([object.metadata.name, 3, 0.5]).lowerAscii().matches('^[a-z ]+[0-9]{1,3}.*$')",
@@ -22,7 +22,7 @@ const SEEDS: [&str; 12] = [
     "cidr('10.0.0.0/8').containsIP(ip('10.1.2.3')) && url('https://a.b:8080/c?d=e').getHostname() == 'a.b'",
     "object.spec.rules.map(r, r.name).sortBy(n, n.size()).distinct().join(',').split(',', 2)",
     "semver('1.2.3-rc.1+b').isLessThan(semver('1.2.3')) ? b'\\xff\\000' : bytes('ä€𝄞')",
-    "[?object.?a, ?optional.of(1)].flatten(2) == [] || 1 / 0 > 9223372036854775807 || 0.1 / 0.0 != 1e308 * 10.0",
+    "[?object.?a, ?optional.of(dyn(1))].flatten(2) == [] || 1 / 0 > 9223372036854775807 || 0.1 / 0.0 != 1e308 * 10.0",
 ];
 
 const TOKENS: [&str; 44] = [
@@ -96,7 +96,7 @@ impl Chance {
             return self.of(&TOKENS[..30]).to_owned();
         }
         let deeper = depth - 1;
-        let mut part = |chance: &mut Self| chance.expression(functions, deeper);
+        let part = |chance: &mut Self| chance.expression(functions, deeper);
         match self.below(12) {
             0 | 1 => {
                 let (one, other) = (part(self), part(self));

@@ -16,6 +16,8 @@ pub mod sets;
 pub mod standard;
 pub mod strings;
 pub mod time;
+#[cfg(test)]
+mod tried;
 pub mod url;
 
 use std::{collections::BTreeMap, sync::LazyLock};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use crate::engine::cel::{Answer, Given, Meter, Type, ast::Expr, check, parse, run};
+use crate::engine::cel::{Answer, Given, Meter, Type, ast::Expr, check, library::regex::Pattern, parse, run};
 
 /// What an expression may name.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Program {
     pub result: Type,
     /// Names of its scope that it uses, and `cluster.service` for a function of `cluster`.
     pub uses: BTreeSet<Arc<str>>,
+    /// The patterns that are written out in it.
+    pub patterns: Vec<Pattern>,
 }
 
 /// Why an expression is refused, and where in it.
@@ -45,6 +47,7 @@ impl Program {
     }
 
     pub fn run<'a>(&'a self, given: &Given<'a>, meter: &mut Meter) -> Answer<'a> {
+        given.patterns.borrow_mut().know(&self.patterns);
         run::run(&self.root, given, meter)
     }
 }

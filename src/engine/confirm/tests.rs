@@ -45,6 +45,7 @@ fn no_more_than_asked_for_and_in_the_last_round_all() {
         ratcheted: false,
         rests: Rests::View,
         look_ups: look_ups.into(),
+        exemption: crate::engine::verdict::Exemption::None,
     };
     let judged = Judged { finding: Finding::new(&NEEDED, Path::root(), ""), askers: vec![asker], opted_out: false };
     let decision = Decision { denied: vec![&judged], ..Decision::default() };

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{
     finding::{Change, Code, Finding, Level},
     node::Path,
-    policy::{Action, Body, FailurePolicy, Policy, RemedyMode, RuleSpec},
+    policy::{Action, Body, FailurePolicy, Permit, Policy, RemedyMode, RuleSpec},
     rules::{Judge, Rule, SeenIn, scrape_annotations},
     subject::{Attributes, ObjectKey, Operation},
     view::control_plane::ControlPlane,
@@ -69,11 +69,12 @@ fn settled(rules: &[(&str, &'static Rule)], object: Value) -> Settled {
             failure: FailurePolicy::Ignore,
             failure_before: None,
             levels: std::collections::BTreeMap::new(),
+            exceptions: Permit::default(),
         })
     };
     let key = ObjectKey::new("", "Pod", "shop", "it");
     let attributes = Attributes::of(Operation::Create, &key, "v1");
-    let selection = Selection { policies: rules.iter().map(policy).collect() };
+    let selection = Selection { policies: rules.iter().map(policy).collect(), exceptions: Vec::new() };
     let subject = Subject::of(attributes, object.clone(), Value::Null);
     let settled = settle(&selection, &subject, &View::closed(ControlPlane::default()), Timestamp::UNIX_EPOCH);
     let mut patched = object;

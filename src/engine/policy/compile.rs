@@ -12,6 +12,7 @@ use crate::engine::{
     node::{Path, Segment},
     policy::{
         Body, Policy,
+        exception::permit,
         spec::{self, GuardPolicy, GuardPolicySpec},
     },
     rules,
@@ -58,6 +59,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         None => cel::body(&policy.metadata.name, &spec, &expressions)?,
     };
     let (matches, excludes) = selected::rules(&spec, &body)?;
+    let exceptions = permit::permit(spec.exceptions.unwrap_or_default(), &Path::of(&["spec", "exceptions"]))?;
     let levels = spec.levels.into_iter().map(|one| (one.code, one.level.level())).collect();
     Ok(Policy {
         name: policy.metadata.name,
@@ -71,6 +73,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         failure: spec.failure_policy,
         failure_before: None,
         levels,
+        exceptions,
         conditions: expressions.conditions,
         params: expressions.params,
         variables: expressions.variables,
@@ -81,7 +84,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
 // === impl BadPolicy ===
 
 impl BadPolicy {
-    pub(super) fn new(path: Path, message: impl Into<String>) -> Self {
+    pub(in crate::engine::policy) fn new(path: Path, message: impl Into<String>) -> Self {
         Self { path, message: message.into(), within: None }
     }
 
@@ -127,7 +130,7 @@ fn one_body(spec: &GuardPolicySpec) -> Result<Option<&spec::RuleSpec>, BadPolicy
     }
 }
 
-fn path_of(path: &serde_path_to_error::Path) -> Path {
+pub(super) fn path_of(path: &serde_path_to_error::Path) -> Path {
     use serde_path_to_error::Segment as At;
     let mut out = Path::root();
     for segment in path {
@@ -142,7 +145,7 @@ fn path_of(path: &serde_path_to_error::Path) -> Path {
 }
 
 /// serde says `unknown variant`, which is a word for programmers.
-fn plain_words(message: &str) -> String {
+pub(super) fn plain_words(message: &str) -> String {
     message
         .replace("invalid value: map, expected map with a single key", "a policy has exactly one rule, not several")
         .replace("unknown variant", "unknown value")

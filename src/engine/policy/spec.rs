@@ -5,7 +5,7 @@ pub mod cel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{finding::Level, selector::LabelSelector};
+use crate::engine::{finding::Level, policy::exception::spec::PermitSpec, selector::LabelSelector};
 
 pub const API_VERSION: &str = "portcullis.dev/v1alpha1";
 pub const KIND: &str = "GuardPolicy";
@@ -63,6 +63,9 @@ pub struct GuardPolicySpec {
     /// Raises or lowers single codes of the rule, or turns them off.
     #[serde(default)]
     pub levels: Vec<LevelOverride>,
+    /// Which GuardExceptions hold against findings of this policy. Without it, none does.
+    #[serde(default)]
+    pub exceptions: Option<PermitSpec>,
     /// The built-in rule that judges, with its parameters. A policy has exactly one of `rule`, `validations` and `mutations`.
     #[serde(default)]
     pub rule: Option<RuleSpec>,

@@ -5,7 +5,11 @@ use serde_json::Value;
 use crate::{
     cluster::crds,
     engine::kinds::{AGENTGATEWAY, GATEWAY_API, KGATEWAY, KINDS},
-    operate::doctor::{Remark, Setup, facts::Facts, list, text},
+    operate::doctor::{
+        Remark, Setup,
+        facts::{Facts, Known},
+        list, text,
+    },
 };
 
 const APPLY: &str = "portcullis crds | kubectl apply --server-side --force-conflicts -f -";
@@ -18,22 +22,26 @@ const GATEWAY_API_CRDS: &str =
     "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.4.1/standard-install.yaml";
 
 pub(super) fn judge(_: &Setup, facts: &Facts) -> Vec<Remark> {
-    let mut remarks = vec![ours(facts)];
+    let mut remarks = vec![
+        ours(
+            "GuardPolicy",
+            &crds::guard_policy(),
+            &facts.definition,
+            "there can be no policies, so everything is allowed",
+        ),
+        ours("GuardException", &crds::guard_exception(), &facts.exceptions, "nobody can be excepted from a policy"),
+    ];
     remarks.extend(grants(facts));
     remarks.extend(others(facts));
     remarks
 }
 
-fn ours(facts: &Facts) -> Remark {
-    let expected = crds::guard_policy();
-    let place = format!("CustomResourceDefinition {}", text(&expected, "/metadata/name"));
-    let stored = match &facts.definition {
-        Err(why) => return Remark::unknown("how GuardPolicy is defined is not known", why).at(place),
+fn ours(kind: &str, expected: &Value, stored: &Known<Option<Value>>, without: &str) -> Remark {
+    let place = format!("CustomResourceDefinition {}", text(expected, "/metadata/name"));
+    let stored = match stored {
+        Err(why) => return Remark::unknown(format!("how {kind} is defined is not known"), why).at(place),
         Ok(None) => {
-            return Remark::problem("GuardPolicy is not defined")
-                .at(place)
-                .because("there can be no policies, so everything is allowed")
-                .repair(APPLY);
+            return Remark::problem(format!("{kind} is not defined")).at(place).because(without).repair(APPLY);
         }
         Ok(Some(stored)) => stored,
     };
@@ -43,19 +51,20 @@ fn ours(facts: &Facts) -> Remark {
         condition.filter(|condition| text(condition, "/status") != "True")
     };
     if let Some(condition) = untrue("Established").or_else(|| untrue("NamesAccepted")) {
-        return Remark::problem(format!("GuardPolicies are not served: {}", text(condition, "/message")))
+        let kinds = text(expected, "/spec/names/plural");
+        return Remark::problem(format!("{kinds} are not served: {}", text(condition, "/message")))
             .at(place)
-            .because("no policy can be read, so everything is allowed")
+            .because(without)
             .repair(APPLY);
     }
     let versions = |one: &Value| one.pointer("/spec/versions").cloned().unwrap_or_default();
-    if !holds(&versions(stored), &versions(&expected)) {
-        return Remark::problem(format!("GuardPolicy is not defined as in version {}", env!("CARGO_PKG_VERSION")))
+    if !holds(&versions(stored), &versions(expected)) {
+        return Remark::problem(format!("{kind} is not defined as in version {}", env!("CARGO_PKG_VERSION")))
             .at(place)
             .because("the API server takes what this version does not read, or drops what it reads")
             .repair(APPLY);
     }
-    Remark::ok("GuardPolicy is defined as in this version").at(place)
+    Remark::ok(format!("{kind} is defined as in this version")).at(place)
 }
 
 /// Whether all that is expected is so; the API server adds defaults, and leaves out what is empty.

@@ -41,6 +41,8 @@ pub struct Facts {
     /// None where the API server serves no GuardPolicies.
     pub policies: Known<Option<Vec<Value>>>,
     pub definition: Known<Option<Value>>,
+    /// The definition of GuardException.
+    pub exceptions: Known<Option<Value>>,
     /// The definition of ReferenceGrant.
     pub grants: Known<Option<Value>>,
     pub served: Known<Served>,
@@ -97,6 +99,7 @@ pub async fn gather(api: &Api, setup: &Setup, nonce: &str, now: Timestamp) -> Re
         mutating: asker.list(&format!("{ADMISSION}/mutatingwebhookconfigurations")).await,
         policies,
         definition: asker.get(&format!("{CRDS}/guardpolicies.portcullis.dev")).await,
+        exceptions: asker.get(&format!("{CRDS}/guardexceptions.portcullis.dev")).await,
         grants: asker.get(&format!("{CRDS}/referencegrants.{GATEWAY_API}")).await,
         served: asker.served().await,
         reached: probe::probe(api, nonce, Duration::from_millis(limits::CALL_MS)).await,
@@ -315,6 +318,7 @@ impl Facts {
             mutating: unasked(),
             policies: unasked(),
             definition: unasked(),
+            exceptions: unasked(),
             grants: unasked(),
             served: unasked(),
             reached: Reached::Unknown("it was not tried".to_owned()),

@@ -2,7 +2,7 @@
 
 mod judging;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::TryFutureExt as _;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::{
     engine::{
         kinds::{CORE, Kind},
         limits,
-        policy::{Action, PolicySet},
+        policy::{Action, Exception, PolicySet, exception},
         subject::ObjectKey,
         view::{LookUp, View, control_plane::ControlPlane},
     },
@@ -98,12 +98,29 @@ pub async fn judge(
             Err(error) => judging.lacks(format!("{} cannot be looked up: {error}", kind.resource)),
         }
     }
+    if policies.policies().iter().any(|policy| policy.exceptions.allowed) {
+        match exceptions(api).await {
+            Ok(exceptions) => judging.except(exceptions),
+            Err(error) => judging.lacks(format!("guardexceptions cannot be looked up: {error}")),
+        }
+    }
     for kind in judging.selected() {
         if let Err(error) = judge_all(api, kind, &mut judging, own_namespace).await {
             judging.lacks(format!("not all {} could be judged: {error}", kind.resource));
         }
     }
     Ok(judging.end())
+}
+
+async fn exceptions(api: &Api) -> Result<Vec<Arc<Exception>>, ApiError> {
+    let Some(kind) = watched::row(watched::GUARD_EXCEPTION) else { return Ok(Vec::new()) };
+    let Some(mut pages) = Pages::of(api, kind).await? else { return Ok(Vec::new()) };
+    let mut exceptions = Vec::new();
+    while let Some(page) = pages.next().await? {
+        let read = |(key, object): &(ObjectKey, Value)| exception::compile::compile(object, &key.namespace).ok();
+        exceptions.extend(page.iter().filter_map(read).map(Arc::new));
+    }
+    Ok(exceptions)
 }
 
 async fn look_up_all(api: &Api, kind: &'static Kind, judging: &mut Judging) -> Result<(), ApiError> {

@@ -149,6 +149,7 @@ fn healthy() -> Facts {
         mutating: Ok(vec![registered(Kind::Mutating, &made.pem)]),
         policies: Ok(Some(shipped::SHIPPED.iter().map(|(_, text)| policy(text)).collect())),
         definition: Ok(Some(crds::guard_policy())),
+        exceptions: Ok(Some(crds::guard_exception())),
         grants: Ok(None),
         served: Ok(served),
         reached: Reached::Yes,
@@ -300,9 +301,10 @@ fn definitions_are_those_of_this_version() {
             let status = json!({ "conditions": [{ "type": "Established", "status": "False", "message": "not yet" }] });
             facts.definition.as_mut().unwrap().as_mut().unwrap()["status"] = status;
         },
-        &["GuardPolicies are not served: not yet", apply],
+        &["guardpolicies are not served: not yet", apply],
     );
     one(|facts| facts.definition = Ok(None), &["GuardPolicy is not defined", "everything is allowed", apply]);
+    one(|facts| facts.exceptions = Ok(None), &["GuardException is not defined", "nobody can be excepted", apply]);
     // What the API server adds is no difference.
     let defaulted = said(|facts| of(facts, "/spec/versions/0/served", json!(true)));
     assert!(defaulted.is_empty());

@@ -1,14 +1,15 @@
 //! The words of an answer: a denial, warnings, audit annotations, and what is counted of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     engine::{
         decide::{Decision, Mercy},
         finding::{Finding, Level},
         patch,
+        policy::Exception,
         subject::Subject,
-        verdict::Judged,
+        verdict::{Exemption, Judged},
     },
     webhook::wire::{Answer, Cause, Tally},
 };
@@ -31,7 +32,7 @@ pub(super) fn mutated(settled: &patch::Settled) -> Answer {
 
 pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made: Option<&str>) -> Answer {
     let mut answer = if decision.is_denied() {
-        let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(&judged.finding)).collect();
+        let mut said: Vec<_> = decision.denied.iter().map(|judged| denial(judged)).collect();
         said.extend(not_made.map(str::to_owned));
         let mut answer = Answer::deny(decision.code(subject), said.join("\n"));
         answer.causes = decision
@@ -39,7 +40,7 @@ pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made
             .iter()
             .map(|judged| Cause {
                 code: judged.finding.code.clone().into_owned(),
-                message: words(&judged.finding),
+                message: words(judged),
                 field: judged.finding.path.to_string(),
             })
             .collect();
@@ -54,6 +55,7 @@ pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made
         Answer::allow()
     };
     answer.warnings = decision.warned.iter().map(|(judged, mercy)| warning(judged, *mercy)).collect();
+    answer.warnings.extend(ending(decision));
     answer.audit = audit(decision);
     answer.tally = tally(decision);
     if let Some(why) = not_made.filter(|_| answer.allowed) {
@@ -62,12 +64,14 @@ pub(super) fn validated(decision: &Decision<'_>, subject: &Subject<'_>, not_made
     answer
 }
 
-fn denial(finding: &Finding) -> String {
-    if finding.path.is_root() { words(finding) } else { format!("{}: {}", finding.path, words(finding)) }
+fn denial(judged: &Judged) -> String {
+    let path = &judged.finding.path;
+    if path.is_root() { words(judged) } else { format!("{path}: {}", words(judged)) }
 }
 
 /// What may be told to whoever may write here: nothing of another namespace that did not opt in.
-fn words(finding: &Finding) -> String {
+fn words(judged: &Judged) -> String {
+    let finding = &judged.finding;
     let mut text = finding.message.clone();
     if let Some(details) = finding.details.as_ref().filter(|details| !details.guarded) {
         text.push_str("; ");
@@ -84,6 +88,9 @@ fn words(finding: &Finding) -> String {
             // On one line it survives every way in which a denial is printed, and JSON is YAML.
             text.push_str(&format!(": {manifest}"));
         }
+    }
+    if let Some((exception, why)) = judged.lapsed() {
+        text.push_str(&format!("; the exception `{}` does not hold for it: {why}", exception.name));
     }
     text
 }
@@ -111,6 +118,37 @@ fn denial_without_help(finding: &Finding) -> String {
     }
 }
 
+/// What is told once for each exception that is about to end, while it still spares the subject something.
+fn ending(decision: &Decision<'_>) -> Vec<String> {
+    let mut ending: BTreeMap<&str, (&Exception, BTreeSet<&str>)> = BTreeMap::new();
+    for (judged, asker, exception) in &decision.excepted {
+        if matches!(asker.exemption, Exemption::Holds { ends_soon: true, .. }) {
+            let (_, codes) = ending.entry(&exception.name).or_insert_with(|| (exception, BTreeSet::new()));
+            codes.insert(&judged.finding.code);
+        }
+    }
+    let say = |(exception, codes): (&Exception, BTreeSet<&str>)| {
+        let codes = codes.into_iter().collect::<Vec<_>>().join(",");
+        let Exception { name, expires, reason, .. } = exception;
+        format!("[{codes}] excepted by `{name}`, which ends at {expires}: {reason}")
+    };
+    ending.into_values().map(say).collect()
+}
+
+/// Each exception that held, with the codes for which it did, until when, and why.
+fn excepted(decision: &Decision<'_>) -> String {
+    let mut codes: BTreeMap<&str, (&Exception, BTreeSet<&str>)> = BTreeMap::new();
+    for (judged, _, exception) in &decision.excepted {
+        codes.entry(&exception.name).or_insert_with(|| (exception, BTreeSet::new())).1.insert(&judged.finding.code);
+    }
+    let say = |(exception, codes): (&Exception, BTreeSet<&str>)| {
+        let Exception { namespace, name, expires, reason, .. } = exception;
+        let codes = codes.into_iter().collect::<Vec<_>>().join(",");
+        format!("{codes} by {namespace}/{name} until {expires}: {reason}")
+    };
+    codes.into_values().map(say).collect::<Vec<_>>().join("; ")
+}
+
 fn audit(decision: &Decision<'_>) -> BTreeMap<String, String> {
     let codes = |judged: &mut dyn Iterator<Item = &Judged>| {
         let mut codes: Vec<_> = judged.map(|judged| judged.finding.code.to_string()).collect();
@@ -128,15 +166,20 @@ fn audit(decision: &Decision<'_>) -> BTreeMap<String, String> {
             audit.insert(name.to_owned(), codes);
         }
     }
+    if !decision.excepted.is_empty() {
+        audit.insert("excepted".to_owned(), excepted(decision));
+    }
     audit
 }
 
-/// What each policy said, and what followed: the consequence is the worst of all that asked.
+/// What each policy said, and what followed: the consequence is the worst of all that asked, but for those for whom an
+/// exception held.
 pub(super) fn tally(decision: &Decision<'_>) -> Vec<Tally> {
     let of = |judged: &mut dyn Iterator<Item = &Judged>, consequence: &'static str| -> Vec<Tally> {
         let each = |judged: &Judged| {
             let code = judged.finding.code.clone();
-            judged.policies().map(|policy| Tally::new(&policy.name, &code, consequence)).collect::<Vec<_>>()
+            let others = judged.askers.iter().filter(|asker| asker.exception().is_none() || consequence == "ensured");
+            others.map(|asker| Tally::new(&asker.policy.name, &code, consequence)).collect::<Vec<_>>()
         };
         judged.flat_map(each).collect()
     };
@@ -144,5 +187,7 @@ pub(super) fn tally(decision: &Decision<'_>) -> Vec<Tally> {
     tally.extend(of(&mut decision.warned.iter().map(|(judged, _)| *judged), "warned"));
     tally.extend(of(&mut decision.recorded.iter().copied(), "recorded"));
     tally.extend(of(&mut decision.ensure.iter().map(|(judged, _)| *judged), "ensured"));
+    let excepted = decision.excepted.iter();
+    tally.extend(excepted.map(|(judged, asker, _)| Tally::new(&asker.policy.name, &judged.finding.code, "excepted")));
     tally
 }

@@ -1,17 +1,17 @@
 //! What the API server makes of an expression.
 
-use std::{fmt, mem::discriminant, time::Duration};
+use std::{collections::BTreeMap, fmt, mem::discriminant, time::Duration};
 
-use futures::{StreamExt as _, stream};
-use http::Request;
+use http::{HeaderValue, Request};
 use kube::{
     Client, Config,
+    client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{MESSAGE, NEVER, PARAMS, VARIABLES};
+use super::{NAME, PARAMS, VARIABLES, message, never};
 use crate::sandbox::{LABEL, Sandbox};
 
 /// What came of an expression.
@@ -43,7 +43,11 @@ pub(crate) struct Api {
 /// Until all policies are in force, and only so that a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const AT_ONCE: usize = 8;
+/// Expressions of one policy: the API server cuts short what it warns of beyond 4096 characters.
+const AT_ONCE: usize = 12;
+
+/// Expressions of which the API server is asked whether it takes them.
+const COMPILED_AT_ONCE: usize = 50;
 
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
@@ -51,11 +55,6 @@ const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissio
 /// What selects the policies and bindings of a test.
 pub(crate) fn label(sandbox: &Sandbox<'_>) -> String {
     format!("{LABEL}={}", sandbox.id())
-}
-
-/// Of the object that the policy with this number judges.
-pub(crate) fn name_of(number: usize) -> String {
-    format!("e-{number}")
 }
 
 // === impl Told ===
@@ -98,58 +97,87 @@ impl Api {
     pub(crate) async fn stored(&self, sample: &Value) -> Value {
         let since = Instant::now();
         loop {
-            match self.create_sample(sample, "stored").await {
+            match self.post(&self.samples(), sample).await {
                 Ok(stored) => return stored,
                 Err(_) if since.elapsed() < PATIENCE => sleep(Duration::from_millis(100)).await,
-                Err(why) => panic!("{why}"),
+                Err(status) => panic!("{status}"),
             }
         }
     }
 
-    /// In the order of the expressions.
-    pub(crate) async fn ask_all(&self, sample: &Value, sources: &[&str]) -> Vec<Told> {
-        let write = |(number, source): (usize, &&str)| self.write(number, (*source).to_owned());
-        let written: Vec<_> = stream::iter(sources.iter().enumerate()).map(write).buffered(AT_ONCE).collect().await;
-        let read = |(number, written): (usize, Result<String, String>)| async move {
-            match written {
-                Err(why) => Told { of: None, verdict: Verdict::Refused(why) },
-                Ok(of) => Told { of: Some(of), verdict: self.judged(sample, number).await },
+    /// In the order of the expressions. Those of `alone` have a policy for themselves: what they cost is too much for others.
+    pub(crate) async fn ask_all(&self, sample: &Value, sources: &[&str], alone: impl Fn(usize) -> bool) -> Vec<Told> {
+        let numbered: Vec<_> = sources.iter().copied().enumerate().collect();
+        let mut told = BTreeMap::new();
+        for some in numbered.chunks(COMPILED_AT_ONCE) {
+            told.extend(self.compile(some).await);
+        }
+        let taken = numbered.into_iter().filter(|(number, _)| told[number].of.is_some());
+        let (alone, together): (Vec<_>, Vec<_>) = taken.partition(|(number, _)| alone(*number));
+        let batches: Vec<_> = together.chunks(AT_ONCE).chain(alone.chunks(1)).collect();
+        for (batch, expressions) in batches.iter().enumerate() {
+            self.make_policy(batch, expressions).await;
+        }
+        for (batch, expressions) in batches.iter().enumerate() {
+            for (number, verdict) in self.judged(sample, batch, expressions.len()).await {
+                told.entry(number).and_modify(|told| told.verdict = verdict);
             }
-        };
-        stream::iter(written.into_iter().enumerate()).map(read).buffered(AT_ONCE).collect().await
+        }
+        told.into_values().collect()
     }
 
-    /// Makes the policy of an expression; its type, or why it is refused.
-    async fn write(&self, number: usize, source: String) -> Result<String, String> {
-        let mut variables: Vec<_> =
-            VARIABLES.iter().map(|(name, of)| json!({ "name": name, "expression": of })).collect();
-        let validation = json!([{ "expression": source }]);
-        let alone = self.policy(number, &json!(variables), &validation);
-        let of = match self.post(&format!("{POLICIES}?dryRun=All"), &alone).await {
-            Ok(_) => "bool".to_owned(),
-            Err(why) => {
-                let (_, of) = why.split_once("must evaluate to bool but got ").ok_or_else(|| why.clone())?;
-                of.to_owned()
-            }
+    /// The types of expressions, or why they are refused: a policy whose validations they are is refused for each of them. Some
+    /// are refused as variables only, since the API server looks at the type of a validation first.
+    async fn compile(&self, expressions: &[(usize, &str)]) -> BTreeMap<usize, Told> {
+        let validations: Vec<_> = expressions.iter().map(|(_, source)| json!({ "expression": source })).collect();
+        let mut variables = variables();
+        let before = variables.len();
+        let variable =
+            |(number, source): &(usize, &str)| json!({ "name": format!("{NAME}{number}"), "expression": source });
+        variables.extend(expressions.iter().map(variable));
+        let policy = self.policy("compiled", &variables.into(), &validations.into());
+        let status = self.post(&format!("{POLICIES}?dryRun=All"), &policy).await.err().unwrap_or_default();
+        let causes = status["details"]["causes"].as_array().cloned().unwrap_or_default();
+        let told = |(place, (number, _)): (usize, &(usize, &str))| {
+            let why = |field: &str| causes.iter().find(|cause| cause["field"] == *field)?["message"].as_str();
+            let refusal = why(&format!("spec.variables[{}].expression", before + place));
+            let verdict = Verdict::Refused(refusal.unwrap_or_default().to_owned());
+            let said = why(&format!("spec.validations[{place}].expression"));
+            let of = match said.and_then(|said| said.split_once("must evaluate to bool but got ")) {
+                Some((_, of)) => of,
+                None => "bool",
+            };
+            (*number, Told { of: refusal.is_none().then(|| of.to_owned()), verdict })
         };
-        variables.push(json!({ "name": "zz", "expression": source }));
-        let validation = json!([{ "expression": NEVER, "messageExpression": MESSAGE }]);
-        let policy = self.policy(number, &json!(variables), &validation);
-        self.post(POLICIES, &policy).await?;
+        expressions.iter().enumerate().map(told).collect()
+    }
+
+    async fn make_policy(&self, batch: usize, expressions: &[(usize, &str)]) {
+        let (mut variables, mut validations) = (variables(), Vec::new());
+        for (number, source) in expressions {
+            let name = format!("e{number}");
+            let message = format!("'{number} ' + {}", message(&name));
+            variables.push(json!({ "name": name, "expression": source }));
+            validations.push(json!({ "expression": never(&name), "messageExpression": message }));
+        }
+        let policy = self.policy(&batch.to_string(), &variables.into(), &validations.into());
         let binding = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingAdmissionPolicyBinding",
             "metadata": policy["metadata"],
             "spec": {
                 "policyName": policy["metadata"]["name"],
-                "validationActions": ["Deny"],
+                "validationActions": ["Warn"],
                 "paramRef": { "name": PARAMS, "namespace": self.namespace, "parameterNotFoundAction": "Deny" },
             },
         });
-        self.post(BINDINGS, &binding).await.map(|_| of)
+        for (path, object) in [(POLICIES, &policy), (BINDINGS, &binding)] {
+            self.post(path, object).await.unwrap_or_else(|status| panic!("{status}\n{object}"));
+        }
     }
 
-    fn policy(&self, number: usize, variables: &Value, validations: &Value) -> Value {
+    /// One for the sample, where it is labelled with the number of the policy.
+    fn policy(&self, number: &str, variables: &Value, validations: &Value) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingAdmissionPolicy",
@@ -157,58 +185,94 @@ impl Api {
             "spec": {
                 "failurePolicy": "Fail",
                 "paramKind": { "apiVersion": "v1", "kind": "ConfigMap" },
-                "matchConstraints": { "resourceRules": [{
-                    "apiGroups": ["cel.test"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["samples"],
-                    "resourceNames": [name_of(number)],
-                }] },
+                "matchConstraints": {
+                    "resourceRules": [{
+                        "apiGroups": ["cel.test"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["samples"],
+                    }],
+                    "namespaceSelector": { "matchLabels": { LABEL: self.id } },
+                    "objectSelector": { "matchLabels": { NUMBER: number } },
+                },
                 "variables": variables,
                 "validations": validations,
             },
         })
     }
 
-    async fn judged(&self, sample: &Value, number: usize) -> Verdict {
+    /// What a policy says of its expressions, once it says anything.
+    async fn judged(&self, sample: &Value, batch: usize, expected: usize) -> BTreeMap<usize, Verdict> {
+        let mut sample = sample.clone();
+        sample["metadata"]["labels"][NUMBER] = json!(batch.to_string());
         let since = Instant::now();
         loop {
-            let said = match self.create_sample(sample, &name_of(number)).await {
-                Ok(_) => "it is let through".to_owned(),
-                Err(why) => why,
-            };
-            let denied = said.split_once(" denied request: ").map(|(_, reason)| reason);
-            match denied.filter(|reason| !reason.starts_with("failed to configure binding")) {
-                Some(reason) => return verdict(reason),
-                None if since.elapsed() < PATIENCE => sleep(Duration::from_millis(100)).await,
-                None => panic!("policy {number} is not in force: {said}"),
+            let warnings = self.warnings(&self.samples(), &sample).await;
+            let verdicts: BTreeMap<_, _> = warnings.iter().filter_map(|warning| verdict(warning)).collect();
+            if verdicts.len() == expected {
+                return verdicts;
             }
+            assert!(since.elapsed() < PATIENCE, "policy {batch} says of {expected}: {warnings:#?}");
+            sleep(Duration::from_millis(50)).await;
         }
     }
 
-    async fn create_sample(&self, sample: &Value, name: &str) -> Result<Value, String> {
-        let mut sample = sample.clone();
-        sample["metadata"]["name"] = json!(name);
-        let path = format!("/apis/cel.test/v1/namespaces/{}/samples?dryRun=All", self.namespace);
-        self.post(&path, &sample).await
+    fn samples(&self) -> String {
+        format!("/apis/cel.test/v1/namespaces/{}/samples?dryRun=All", self.namespace)
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+    /// What it answers, or its Status.
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
         let request =
             Request::post(path).header("content-type", "application/json").body(body.to_string().into_bytes());
         match self.client.request(request.expect("a request")).await {
             Ok(answer) => Ok(answer),
-            Err(kube::Error::Api(status)) => Err(status.message.clone()),
-            Err(error) => Err(error.to_string()),
+            Err(kube::Error::Api(status)) => Err(serde_json::to_value(status).expect("a Status")),
+            Err(error) => Err(json!(error.to_string())),
         }
+    }
+
+    async fn warnings(&self, path: &str, body: &Value) -> Vec<String> {
+        let body = Body::from(body.to_string().into_bytes());
+        let request = Request::post(path).header("content-type", "application/json").body(body).expect("a request");
+        let answer = self.client.send(request).await.expect("an answer");
+        answer.headers().get_all("warning").iter().filter_map(warning).collect()
     }
 }
 
-fn verdict(reason: &str) -> Verdict {
-    if let Some((_, why)) = reason.split_once(" resulted in error: ") {
-        Verdict::Error(why.to_owned())
-    } else if reason.starts_with("validation failed due to running out of cost budget") {
-        Verdict::Error(reason.to_owned())
-    } else if reason.starts_with("failed expression: ") {
-        Verdict::Unprintable
-    } else {
-        Verdict::Text(reason.to_owned())
+/// Which of its policies judges the sample.
+const NUMBER: &str = "cel.test/number";
+
+fn variables() -> Vec<Value> {
+    VARIABLES.iter().map(|(name, of)| json!({ "name": name, "expression": of })).collect()
+}
+
+/// `299 - "text"`, with backslashes before quotes and backslashes.
+fn warning(header: &HeaderValue) -> Option<String> {
+    let text = std::str::from_utf8(header.as_bytes()).ok()?;
+    let quoted = text.strip_prefix("299 - \"")?.strip_suffix('"')?;
+    let mut letters = quoted.chars();
+    let mut text = String::new();
+    while let Some(letter) = letters.next() {
+        text.push(if letter == '\\' { letters.next()? } else { letter });
     }
+    Some(text)
+}
+
+/// Of which expression a warning is, and what came of it.
+fn verdict(warning: &str) -> Option<(usize, Verdict)> {
+    let (_, said) = warning.split_once("' with binding '")?;
+    let (_, said) = said.split_once("': ")?;
+    if let Some((number, text)) = said.split_once(' ')
+        && let Ok(number) = number.parse()
+    {
+        return Some((number, Verdict::Text(text.to_owned())));
+    }
+    if said.starts_with("validation failed due to running out of cost budget") {
+        return None;
+    }
+    let (_, number) = said.split_once(&format!("variables.{NAME}"))?;
+    let number = number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()?;
+    if said.starts_with("failed expression: ") {
+        return Some((number, Verdict::Unprintable));
+    }
+    let (_, why) = said.split_once(" resulted in error: ")?;
+    Some((number, Verdict::Error(why.to_owned())))
 }

@@ -7,6 +7,7 @@ use crate::engine::cel::{
     check::{Bad, Checked, words},
     functions,
     given::Names,
+    library::regex,
     run,
 };
 
@@ -63,20 +64,12 @@ fn is_conversion(function: &str) -> bool {
     )
 }
 
-/// By matching nothing with it.
 fn check_pattern(call: &Call, pattern: &Expr) -> Checked<()> {
     let given = Given::new(&NoNames, &[], None);
-    let Ok(value @ Value::String(_)) = run::run(pattern, &given, &mut Meter::new()) else {
+    let Ok(Value::String(text)) = run::run(pattern, &given, &mut Meter::new()) else {
         return Ok(());
     };
-    let Some(overload) = call.overloads.first() else {
-        return Ok(());
-    };
-    let args = [Value::text(""), value];
-    let mut patterns = given.patterns.borrow_mut();
-    let mut meter = Meter::new();
-    let mut matched = functions::Call { args: &args, meter: &mut meter, patterns: &mut patterns, cluster: None };
-    match (overload.run)(&mut matched) {
+    match regex::prepare(text.as_str()) {
         Ok(_) => Ok(()),
         Err(why) => Err(Bad::new(pattern.at, format!("{}: {why}", words::shown(&call.function)))),
     }

@@ -140,7 +140,7 @@ impl<'s> Checker<'s> {
             let of = self.expr(&mut element.value)?;
             let of = if element.optional { self.unwrapped(at, of)? } else { of };
             parts.push((at, of.clone()));
-            joined = Some(self.joined(at, joined, of)?);
+            joined = Some(self.joined(joined, of));
         }
         self.expect_alike(parts);
         let of = joined.unwrap_or_else(|| self.unifier.fresh());
@@ -154,11 +154,11 @@ impl<'s> Checker<'s> {
             let (key_at, value_at) = (entry.key.at, entry.value.at);
             let of_key = self.expr(&mut entry.key)?;
             keys.push((key_at, of_key.clone()));
-            key = Some(self.joined(key_at, key, of_key)?);
+            key = Some(self.joined(key, of_key));
             let of_value = self.expr(&mut entry.value)?;
             let of_value = if entry.optional { self.unwrapped(value_at, of_value)? } else { of_value };
             values.push((value_at, of_value.clone()));
-            value = Some(self.joined(value_at, value, of_value)?);
+            value = Some(self.joined(value, of_value));
         }
         self.expect_alike(keys);
         self.expect_alike(values);
@@ -236,15 +236,14 @@ impl<'s> Checker<'s> {
         Err(Bad::new(at, words::mismatch(&self.unifier.settled(wanted), &self.unifier.settled(of))))
     }
 
-    /// The type of elements so far, and of one more.
-    fn joined(&mut self, at: u32, before: Option<Type>, of: Type) -> Checked<Type> {
-        let Some(before) = before else {
-            return Ok(of);
-        };
-        if self.unifier.assignable(&before, &of) {
-            return Ok(self.unifier.most_general(before, of));
+    /// The type of elements so far, and of one more. Where they differ it is `dyn` here, and refused in the end unless they are
+    /// formatted.
+    fn joined(&mut self, before: Option<Type>, of: Type) -> Type {
+        match before {
+            None => of,
+            Some(before) if self.unifier.assignable(&before, &of) => self.unifier.most_general(before, of),
+            Some(_) => Type::Dyn,
         }
-        Err(Bad::new(at, words::unlike(&self.unifier.settled(&before), &self.unifier.settled(&of))))
     }
 
     fn unwrapped(&mut self, at: u32, of: Type) -> Checked<Type> {
@@ -261,7 +260,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// A stricter rule than that of cel-go's checker: Kubernetes has `dyn` and `int` in one list refused.
+    /// A rule that Kubernetes adds to cel-go's checker: `dyn` and `int` are two types.
     fn must_be_alike(&mut self, parts: Alike) -> Checked<()> {
         let mut first = None;
         for (at, of) in parts {

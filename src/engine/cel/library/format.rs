@@ -4,6 +4,8 @@
 
 mod clause;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::cel::{
     Failure, Value,

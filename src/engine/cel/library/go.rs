@@ -1,6 +1,11 @@
 //! What Go's standard library says in errors that the API server hands on.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::LazyLock};
+
+use regex::Regex;
+
+/// What Go prints as it is: letters, marks, numbers, punctuation and symbols (`strconv.IsPrint`).
+static PRINTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\pL\pM\pN\pP\pS]$").ok());
 
 /// As `strconv.Quote` and `%q` write it.
 pub fn quote(text: &str) -> String {
@@ -17,13 +22,19 @@ pub fn quote(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             '\u{b}' => quoted.push_str("\\v"),
-            c if c.is_ascii_control() => _ = write!(quoted, "\\x{:02x}", u32::from(c)),
-            c if c.is_control() || (c != ' ' && c.is_whitespace()) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
-            c => quoted.push(c),
+            ' '..='~' => quoted.push(c),
+            '\0'..='\x7f' => _ = write!(quoted, "\\x{:02x}", u32::from(c)),
+            c if is_printed(c) => quoted.push(c),
+            '\u{80}'..='\u{ffff}' => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
+            c => _ = write!(quoted, "\\U{:08x}", u32::from(c)),
         }
     }
     quoted.push('"');
     quoted
+}
+
+fn is_printed(c: char) -> bool {
+    PRINTED.as_ref().is_some_and(|printed| printed.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
 /// # Errors

@@ -31,3 +31,17 @@ fn escape_key<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let [Value::String(key)] = call.args else { return Err(Failure::no_such_overload()) };
     Ok(Value::text(key.as_str().replace('~', "~0").replace('/', "~1")))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::cel::library::tried::{expect, expect_cost};
+
+    #[test]
+    fn a_key_is_escaped() {
+        expect(&[
+            (r#"jsonpatch.escapeKey("a/b~c~1")"#, r#""a~1b~0c~01""#),
+            ("jsonpatch.escapeKey(object.number)", "error: no such overload: jsonpatch.escapeKey(int)"),
+        ]);
+        expect_cost(&[("jsonpatch.escapeKey(object.hundred)", 2 + 10)]);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod fold;
 mod sort;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::cel::{
     Failure, Meter, Type, Value,
@@ -20,7 +22,9 @@ pub fn functions() -> Vec<Overload> {
     let compared: Cost = |args, _| args.first().map_or(0, compare_cost);
     let mut all = vec![
         Overload::member("slice", "list_slice", [list(), Type::Int, Type::Int], list(), slice).costing_if_known(made),
-        Overload::member("flatten", "list_flatten", [Type::list(list())], list(), flatten).costing_if_known(flattened),
+        Overload::member("flatten", "list_flatten", [Type::list(list())], list(), flatten)
+            .costing_if_known(flattened)
+            .lenient(),
         Overload::member(
             "flatten",
             "list_flatten_int",

@@ -14,6 +14,7 @@ use regex::{Regex, RegexBuilder};
 use crate::engine::{
     cel::{
         Failure, Meter, Type, Value,
+        ast::{Expr, Kind, Literal},
         functions::{Answer, Call, Cost, Overload},
         library::{regex::syntax::Translated, strings},
         run::cost,
@@ -28,7 +29,7 @@ pub struct Pattern(Arc<Compiled>);
 
 #[derive(Debug)]
 struct Compiled {
-    go: Box<str>,
+    go: Arc<str>,
     regex: Regex,
     /// About how many states it has.
     size: usize,
@@ -43,10 +44,10 @@ const STEPS_TO_MAKE_A_STATE: usize = 20;
 /// With what searching keeps of it.
 const BYTES_OF_A_STATE: usize = 200;
 
-/// Patterns that are known only when an expression runs, each compiled once in a request.
+/// Those that are written out are compiled with their expression, the others once in a request.
 #[derive(Debug, Default)]
 pub struct Patterns {
-    made: BTreeMap<String, Result<Pattern, String>>,
+    made: BTreeMap<Arc<str>, Result<Pattern, String>>,
 }
 
 /// Compiles a pattern of Go.
@@ -55,6 +56,19 @@ pub struct Patterns {
 /// Why Go refuses it, in its words, or that it is too large.
 pub fn prepare(pattern: &str) -> Result<Pattern, String> {
     compile(pattern, &syntax::translate(pattern).map_err(wrong)?)
+}
+
+/// The patterns that are written out in an expression, in the order in which they stand there.
+pub fn written_out(expr: &Expr) -> Vec<Pattern> {
+    let mut found: Vec<Pattern> = expr.parts().flat_map(written_out).collect();
+    if let Kind::Call(call) = &expr.kind
+        && matches!(&*call.function, "matches" | "find" | "findAll")
+        && let Some(pattern) = call.target.iter().chain(&call.args).nth(1)
+        && let Kind::Literal(Literal::String(pattern)) = &pattern.kind
+    {
+        found.extend(prepare(pattern));
+    }
+    found
 }
 
 pub fn functions() -> Vec<Overload> {
@@ -127,6 +141,15 @@ impl PartialEq for Pattern {
 // === impl Patterns ===
 
 impl Patterns {
+    /// These are compiled already.
+    pub fn know(&mut self, patterns: &[Pattern]) {
+        for pattern in patterns {
+            if !self.made.contains_key(pattern.as_str()) {
+                self.made.insert(Arc::clone(&pattern.0.go), Ok(pattern.clone()));
+            }
+        }
+    }
+
     /// For what is searched with it, which is paid. What is wrong with it is said behind `prefix`.
     fn get(&mut self, pattern: &str, text: &str, prefix: &str, meter: &mut Meter) -> Result<Pattern, Failure> {
         let made = match self.made.get(pattern) {
@@ -146,7 +169,7 @@ impl Patterns {
             meter.allocate(translated.size.saturating_mul(BYTES_OF_A_STATE))?;
         }
         let made = translated.and_then(|translated| compile(pattern, &translated));
-        self.made.insert(pattern.to_owned(), made.clone());
+        self.made.insert(pattern.into(), made.clone());
         Ok(made)
     }
 }

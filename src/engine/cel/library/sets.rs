@@ -55,3 +55,6 @@ fn contains_all(list: &List<'_>, part: &List<'_>, meter: &mut Meter) -> Result<b
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,3 +252,6 @@ fn place<'a>(text: &str, found: Option<usize>) -> Value<'a> {
     let place = found.and_then(|at| i64::try_from(text.get(..at)?.chars().count()).ok());
     Value::Int(place.unwrap_or(-1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,9 @@ use crate::engine::cel::{
 };
 
 pub(super) fn takes(overload: &Overload, args: &[Value<'_>]) -> bool {
-    overload.params.len() == args.len() && overload.params.iter().zip(args).all(|(of, value)| is(value, of))
+    let fits =
+        |(of, value)| is(value, of) || (overload.lenient && matches!((of, value), (Type::List(_), Value::List(_))));
+    overload.params.len() == args.len() && overload.params.iter().zip(args).all(fits)
 }
 
 /// Whether a value is of a type. Of lists and maps only the first element is looked at, as cel-go does.

@@ -1,6 +1,9 @@
 //! The judging of stored objects, one after the other. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,7 +16,7 @@ use crate::engine::{
     finding::Level,
     kinds::{self, CORE, Kind},
     limits, patch,
-    policy::{Action, Policy, PolicySet},
+    policy::{Action, Exception, Policy, PolicySet},
     rules::SeenIn,
     select::{Door, Selection},
     selector::Labels,
@@ -74,6 +77,11 @@ impl Judging {
         self.view.insert(key, object);
     }
 
+    /// Whoever is excepted is refused nothing.
+    pub(super) fn except(&mut self, exceptions: Vec<Arc<Exception>>) {
+        self.denying = std::mem::take(&mut self.denying).with_exceptions(exceptions);
+    }
+
     /// What is not known of a kind does not exist.
     pub(super) fn know_all(&mut self, kind: &'static Kind) {
         self.view.mark_complete(kind.group, kind.kind, true);
@@ -124,7 +132,7 @@ impl Judging {
         }
         let mut refusing = BTreeSet::new();
         for judged in &decision.denied {
-            let denies = |asker: &&Asker| asker.level == Level::Error;
+            let denies = |asker: &&Asker| asker.level == Level::Error && asker.exception().is_none();
             for asker in judged.askers.iter().filter(denies) {
                 let tally = self.tallies.entry(asker.policy.name.clone()).or_default();
                 let (count, objects) = tally.codes.entry(judged.finding.code.to_string()).or_default();
@@ -166,6 +174,11 @@ impl Judging {
             let is_new = !selection.policies.iter().any(|known| known.name == policy.name);
             if is_new && policy.seen_in() != SeenIn::Requests {
                 selection.policies.push(policy);
+            }
+        }
+        for exception in changed.exceptions {
+            if !selection.exceptions.contains(&exception) {
+                selection.exceptions.push(exception);
             }
         }
         selection.policies.sort_by(|a, b| a.name.cmp(&b.name));
