@@ -58,10 +58,13 @@ fn is_operator(function: &str) -> bool {
     function.contains('_') || function.starts_with('@')
 }
 
-/// In cel-go's words: operators say no more than that.
+/// In cel-go's words: functions of one implementation say less.
 pub(super) fn no_such_overload(function: &str, args: &[Value<'_>]) -> Failure {
-    if is_operator(function) {
+    if is_operator(function) || matches!(function, "contains" | "startsWith" | "endsWith") {
         return Failure::no_such_overload();
+    }
+    if is_singleton(function) {
+        return Failure::error(format!("no such overload: {function}"));
     }
     let types: Vec<String> = args.iter().map(|value| value.type_name().as_str().to_owned()).collect();
     Failure::error(format!("no such overload: {function}({})", types.join(", ")))
