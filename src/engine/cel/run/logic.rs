@@ -84,11 +84,7 @@ impl<'a> Runner<'_, 'a> {
 }
 
 fn keep(kept: &mut Option<Failure>, failure: Failure) {
-    let replaces = match (&kept, &failure) {
-        (None, _) => true,
-        (Some(Failure::Error(_)), Failure::Unknown(_)) => true,
-        _ => false,
-    };
+    let replaces = matches!((&kept, &failure), (None, _) | (Some(Failure::Error(_)), Failure::Unknown(_)));
     if replaces {
         *kept = Some(failure);
     }
