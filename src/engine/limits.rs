@@ -198,7 +198,7 @@ pub const CEL_FOLDS: usize = 32;
 pub const CEL_LEVELS: usize = 400;
 
 /// Steps through types while one CEL expression is checked. A type can hold another twice, and that one another: a few hundred
-/// bytes would come to more than can be walked. An expression of a page takes some ten thousand.
+/// bytes would come to more than can be walked.
 pub const CEL_TYPE_STEPS: usize = 2_000_000;
 
 /// Parts of one type in a CEL expression: `list(map(string, int))` has four, and lists may be nested as deep as anything.
@@ -246,3 +246,13 @@ pub const CEL_QUANTITY_DIGITS: usize = 1_000;
 
 /// Bytes of a semantic version in CEL, each comparison of which costs one unit.
 pub const CEL_VERSION_BYTES: usize = 4 * 1024;
+
+/// Bytes, about, that `collector` and `krakend` may take beside the configurations themselves: places are written out for everything
+/// that is defined, and a thousand exporters take two million.
+pub const CEL_GIVEN: usize = 16 * 1024 * 1024;
+
+/// Headers, endpoints, scrape jobs and their rules that are told of one component: more stand in no configuration.
+pub const CEL_GIVEN_EACH: usize = 1_000;
+
+/// Relabelling rules that are told of one scrape job.
+pub const CEL_GIVEN_RULES: usize = 50;

@@ -148,6 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn a_config_map_without_any_configuration_is_parsed_for_no_policy() {
+        let key = crate::engine::subject::ObjectKey::new("", "ConfigMap", "a", "b");
+        let attributes = Attributes::of(Operation::Create, &key, "v1");
+        let selected = || shipped::policies().select(Door::Validate(None), &attributes);
+        let names = |needle: &'static str| -> Vec<String> {
+            let selection = selected().that_may_find(|wanted| needle.contains(wanted));
+            selection.policies.iter().map(|policy| policy.name.clone()).collect()
+        };
+        assert!(selected().policies.len() > 5 && names("").is_empty());
+        assert_eq!(names("telemetry/opentelemetry"), ["krakend-sampling", "krakend-telemetry"]);
+        assert!(names("exporters").iter().all(|name| name.starts_with("collector-") || name == "scrape-jobs"));
+    }
+
+    #[test]
     fn the_old_object_is_read_ahead_only_for_who_needs_it_to_say_anything() {
         let (shipped, kgateway) = (shipped::policies(), "gateway.kgateway.dev");
         assert_eq!(reads(&shipped, Operation::Update, kgateway, "listenerpolicies"), (true, false));

@@ -20,8 +20,8 @@ use crate::engine::{
 pub(super) struct Facts {
     request: OnceCell<Json>,
     namespace: OnceCell<Json>,
-    collector: OnceCell<Json>,
-    krakend: OnceCell<Json>,
+    collector: OnceCell<Result<Json, String>>,
+    krakend: OnceCell<Result<Json, String>>,
 }
 
 /// A subject and the cluster around it, as one policy sees them.
@@ -45,10 +45,8 @@ impl<'a> Names<'a> for Seen<'a> {
             "request" => Ok(Value::from_json(facts.request.get_or_init(|| subject.request()))),
             "namespaceObject" => self.namespace(),
             "params" => self.params(),
-            "collector" => {
-                Ok(Value::from_json(facts.collector.get_or_init(|| collector::of(&subject.key, self.judged()))))
-            }
-            "krakend" => Ok(Value::from_json(facts.krakend.get_or_init(|| krakend::of(&subject.key, self.judged())))),
+            "collector" => told(facts.collector.get_or_init(|| collector::of(&subject.key, self.judged()))),
+            "krakend" => told(facts.krakend.get_or_init(|| krakend::of(&subject.key, self.judged()))),
             _ => return None,
         })
     }
@@ -96,4 +94,8 @@ impl<'a> Seen<'a> {
             }
         }
     }
+}
+
+fn told(given: &Result<Json, String>) -> Answer<'_> {
+    given.as_ref().map(Value::from_json).map_err(Failure::error)
 }

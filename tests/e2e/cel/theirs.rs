@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, mem::discriminant, time::Duration};
 
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, request};
 use kube::{
     Client, Config,
     client::Body,
@@ -176,7 +176,7 @@ impl Api {
         }
     }
 
-    /// One for the sample, where it is labelled with the number of the policy.
+    /// One for the sample, where it is annotated with the number of the policy.
     fn policy(&self, number: &str, variables: &Value, validations: &Value) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -190,8 +190,8 @@ impl Api {
                         "apiGroups": ["cel.test"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["samples"],
                     }],
                     "namespaceSelector": { "matchLabels": { LABEL: self.id } },
-                    "objectSelector": { "matchLabels": { NUMBER: number } },
                 },
+                "matchConditions": [{ "name": "its-number", "expression": format!("{ANNOTATION}['{NUMBER}'] == '{number}'") }],
                 "variables": variables,
                 "validations": validations,
             },
@@ -201,7 +201,7 @@ impl Api {
     /// What a policy says of its expressions, once it says anything.
     async fn judged(&self, sample: &Value, batch: usize, expected: usize) -> BTreeMap<usize, Verdict> {
         let mut sample = sample.clone();
-        sample["metadata"]["labels"][NUMBER] = json!(batch.to_string());
+        sample["metadata"]["annotations"][NUMBER] = json!(batch.to_string());
         let since = Instant::now();
         loop {
             let warnings = self.warnings(&self.samples(), &sample).await;
@@ -239,6 +239,7 @@ impl Api {
 
 /// Which of its policies judges the sample.
 const NUMBER: &str = "cel.test/number";
+const ANNOTATION: &str = "object.metadata.annotations";
 
 fn variables() -> Vec<Value> {
     VARIABLES.iter().map(|(name, of)| json!({ "name": name, "expression": of })).collect()

@@ -5,12 +5,15 @@ mod credentials;
 mod endpoints;
 mod scrape_jobs;
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 use serde_json::{Map, Value, json};
 
 use crate::engine::{
-    cel::given::place::at,
+    cel::given::place::Places,
     kinds::{
+        OPENTELEMETRY,
         collector::{
             ComponentId, Configuration, Extent, extent,
             flattened::{Nested, nested},
@@ -19,7 +22,7 @@ use crate::engine::{
         meta,
     },
     limits,
-    node::{Node, Path},
+    node::{Node, Path, Segment},
     subject::ObjectKey,
     yaml::{self, Dialect},
 };
@@ -50,21 +53,41 @@ struct Carrier<'a> {
     path: Path,
     /// What is not here may be in another file.
     is_part: bool,
+    places: &'a Places,
+}
+
+/// The components that the collector starts, as far as that can be seen: what other files say is not known.
+struct Used<'c> {
+    /// With the list that they are defined in.
+    ids: BTreeSet<(&'static str, &'c ComponentId)>,
+    /// Lists of which any may be started: `${…}` names one.
+    any: BTreeSet<&'static str>,
+    all: bool,
 }
 
 /// The value of `collector` for this object.
-pub fn of(key: &ObjectKey, object: &Value) -> Value {
+///
+/// # Errors
+/// Where there is more in it than anybody writes.
+pub fn of(key: &ObjectKey, object: &Value) -> Result<Value, String> {
+    let places = Places::new();
     let mut lists: Map<String, Value> = LISTS.iter().map(|list| ((*list).to_owned(), json!([]))).collect();
     let mut found = false;
     each(key, object, |path, config| {
         let Some(extent) = extent(config) else { return };
         found = true;
         let nested = nested(config);
-        let carrier = Carrier { written: config, nested: nested.as_ref(), path, is_part: extent == Extent::Part };
+        let carrier = Carrier {
+            written: config,
+            nested: nested.as_ref(),
+            path,
+            is_part: extent == Extent::Part,
+            places: &places,
+        };
         carrier.add_to(&mut lists);
     });
     lists.insert("found".to_owned(), found.into());
-    Value::Object(lists)
+    places.or_too_much("collector", Value::Object(lists))
 }
 
 /// Every value in the object that may be a configuration.
@@ -83,7 +106,7 @@ fn each(key: &ObjectKey, object: &Value, mut take: impl FnMut(Path, &Value)) {
         ("", "ConfigMap") if meta::controlling_owner(object) != Some("OpenTelemetryCollector") => {
             root.get("data").entries().for_each(|(_, node)| text(&node));
         }
-        (crate::engine::kinds::OPENTELEMETRY, "OpenTelemetryCollector") => {
+        (OPENTELEMETRY, "OpenTelemetryCollector") => {
             let config = root.follow(&["spec", "config"]);
             match config.value() {
                 Some(Value::String(_)) => text(&config),
@@ -105,7 +128,8 @@ impl Carrier<'_> {
                 items.push(value);
             }
         };
-        for pipeline in config.pipelines.seen() {
+        let used = Used::by(&config, self.is_part);
+        for pipeline in config.pipelines.seen().iter().take_while(|_| !self.places.are_spent()) {
             let names =
                 |list: &List<'_>| -> Value { list.items().iter().map(|item| Value::from(item.text.trim())).collect() };
             let pipeline = json!({
@@ -126,8 +150,8 @@ impl Carrier<'_> {
             ("extensions", &config.extensions),
         ];
         for (list, section) in sections {
-            for (id, definition) in section.definitions() {
-                let used = self.is_used(&config, list, id);
+            for (id, definition) in section.definitions().take_while(|_| !self.places.are_spent()) {
+                let used = used.of(list, id);
                 let mut component = self.component(id, definition, used);
                 if list == "exporters" {
                     self.add_strings(&mut component, definition);
@@ -166,26 +190,41 @@ impl Carrier<'_> {
         let place = |path: &Path| self.inner(definition, path);
         if let Value::Object(component) = component {
             let mut strings = Vec::new();
-            collect_strings(definition.value, &mut Path::root(), &place, &mut strings, limits::DEPTH);
+            self.collect_strings(definition.value, &mut Path::root(), &place, &mut strings, limits::DEPTH);
             component.insert("strings".to_owned(), strings.into());
         }
     }
 
-    /// Whether the collector starts it, as far as that can be seen: what other files say is not known.
-    fn is_used(&self, config: &Configuration<'_>, list: &str, id: &ComponentId) -> bool {
-        let names = |list: &List<'_>| list.items().iter().any(|item| item.id.as_ref().is_none_or(|named| named == id));
-        if self.is_part && config.pipelines.seen().is_empty() {
-            return true;
+    /// Every string in a definition: placeholders may stand anywhere.
+    fn collect_strings(
+        &self,
+        value: &Value,
+        path: &mut Path,
+        place: &dyn Fn(&Path) -> Value,
+        into: &mut Vec<Value>,
+        depth: usize,
+    ) {
+        if self.places.are_spent() {
+            return;
         }
-        if list == "extensions" {
-            return names(&config.started_extensions);
+        match value {
+            Value::String(text) => into.push(json!({ "text": text, "at": place(path) })),
+            Value::Array(items) if depth > 0 => {
+                for (index, item) in items.iter().enumerate() {
+                    path.push(Segment::Index(index));
+                    self.collect_strings(item, path, place, into, depth - 1);
+                    path.pop();
+                }
+            }
+            Value::Object(entries) if depth > 0 => {
+                for (key, entry) in entries {
+                    path.push(Segment::Key(key.clone()));
+                    self.collect_strings(entry, path, place, into, depth - 1);
+                    path.pop();
+                }
+            }
+            _ => {}
         }
-        config.pipelines.seen().iter().any(|pipeline| match list {
-            "receivers" => names(&pipeline.receivers),
-            "processors" => names(&pipeline.processors),
-            "exporters" => names(&pipeline.exporters),
-            _ => names(&pipeline.receivers) || names(&pipeline.exporters),
-        })
     }
 
     fn inner(&self, definition: &Definition<'_>, path: &Path) -> Value {
@@ -195,35 +234,38 @@ impl Carrier<'_> {
     /// A path in the configuration, as a path of the subject.
     fn at(&self, path: &Path) -> Value {
         let written = self.nested.map_or_else(|| path.clone(), |nested| nested.locate(self.written, path));
-        at(&self.path.join(&written))
+        self.places.at(&self.path.join(&written))
     }
 }
 
-/// Every string in a definition: placeholders may stand anywhere.
-fn collect_strings(
-    value: &Value,
-    path: &mut Path,
-    place: &dyn Fn(&Path) -> Value,
-    into: &mut Vec<Value>,
-    depth: usize,
-) {
-    match value {
-        Value::String(text) => into.push(json!({ "text": text, "at": place(path) })),
-        Value::Array(items) if depth > 0 => {
-            for (index, item) in items.iter().enumerate() {
-                path.push(crate::engine::node::Segment::Index(index));
-                collect_strings(item, path, place, into, depth - 1);
-                path.pop();
+// === impl Used ===
+
+impl<'c> Used<'c> {
+    fn by(config: &'c Configuration<'_>, is_part: bool) -> Self {
+        let pipelines = config.pipelines.seen();
+        let mut used = Self { ids: BTreeSet::new(), any: BTreeSet::new(), all: is_part && pipelines.is_empty() };
+        used.add("extensions", &config.started_extensions);
+        for pipeline in pipelines {
+            used.add("receivers", &pipeline.receivers);
+            used.add("processors", &pipeline.processors);
+            used.add("exporters", &pipeline.exporters);
+            used.add("connectors", &pipeline.receivers);
+            used.add("connectors", &pipeline.exporters);
+        }
+        used
+    }
+
+    fn add(&mut self, list: &'static str, names: &'c List<'_>) {
+        for item in names.items() {
+            match &item.id {
+                Some(id) => _ = self.ids.insert((list, id)),
+                None => _ = self.any.insert(list),
             }
         }
-        Value::Object(entries) if depth > 0 => {
-            for (key, entry) in entries {
-                path.push(crate::engine::node::Segment::Key(key.clone()));
-                collect_strings(entry, path, place, into, depth - 1);
-                path.pop();
-            }
-        }
-        _ => {}
+    }
+
+    fn of(&self, list: &'static str, id: &ComponentId) -> bool {
+        self.all || self.any.contains(list) || self.ids.contains(&(list, id))
     }
 }
 

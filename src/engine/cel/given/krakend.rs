@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     base64,
-    cel::given::place::at,
+    cel::given::place::Places,
     kinds::{config_map::KRAKEND_TELEMETRY, telemetry::krakend},
     node::{Node, Path},
     subject::ObjectKey,
@@ -30,46 +30,52 @@ pub const NEEDLES: &[&str] = &[
 ];
 
 /// The value of `krakend` for this object.
-pub fn of(key: &ObjectKey, object: &Value) -> Value {
+///
+/// # Errors
+/// Where there is more in it than anybody writes.
+pub fn of(key: &ObjectKey, object: &Value) -> Result<Value, String> {
+    let places = Places::new();
     let mut configurations = Vec::new();
     if key.group.is_empty() && key.kind == "ConfigMap" {
         let root = Node::root(object);
         let data = root.get("data");
         let texts =
             data.entries().filter_map(|(_, node)| Some((node.path().yaml(), true, Cow::Borrowed(node.as_str()?))));
-        configurations.extend(texts.filter_map(|(path, seen, text)| configuration(&path, seen, &text)));
+        configurations.extend(texts.filter_map(|(path, seen, text)| configuration(&places, &path, seen, &text)));
         let binary = root.get("binaryData");
         let decoded = binary.entries().filter_map(|(_, node)| {
             let text = String::from_utf8(base64::decode_leniently(node.as_str()?)?).ok()?;
-            configuration(node.path(), false, &text)
+            configuration(&places, node.path(), false, &text)
         });
         configurations.extend(decoded);
     }
     let exporters: Vec<Value> =
         configurations.iter().filter_map(|one| one.get("exporters")?.as_array()).flatten().cloned().collect();
     let place = configurations.first().and_then(|one| one.get("at")).cloned().unwrap_or_else(|| json!([]));
-    json!({
+    let given = json!({
         "found": !configurations.is_empty(),
         "exporters": exporters,
         "configurations": configurations,
         "at": place,
-    })
+    });
+    places.or_too_much("krakend", given)
 }
 
 /// None for what has no telemetry, and for templates: what KrakenD will read then does not stand there.
-fn configuration(path: &Path, can_point_inside: bool, text: &str) -> Option<Value> {
+fn configuration(places: &Places, path: &Path, can_point_inside: bool, text: &str) -> Option<Value> {
     memmem::find(text.as_bytes(), KRAKEND_TELEMETRY.as_bytes())?;
     krakend::Krakend::read(text).ok()??;
     let root: Value = serde_json::from_str(text).ok()?;
     // What stands in base64 has no place of its own.
-    let place = |inner: &Path| at(&if can_point_inside { path.join(inner) } else { path.clone() });
+    let place = |inner: &Path| places.at(&if can_point_inside { path.join(inner) } else { path.clone() });
     let root = Node::root(&root);
     let extra = root.get("extra_config");
     let telemetry = extra.get(KRAKEND_TELEMETRY);
     let exporters = telemetry.get("exporters");
     let mut listed = Vec::new();
     for kind in ["otlp", "prometheus"] {
-        listed.extend(exporters.get(kind).items().map(|exporter| of_exporter(kind, &exporter, &place)));
+        let items = exporters.get(kind).items().take_while(|_| !places.are_spent());
+        listed.extend(items.map(|exporter| of_exporter(kind, &exporter, &place)));
     }
     let router = extra.get("router");
     let health = match router.get("health_path").as_str() {
@@ -123,7 +129,7 @@ mod tests {
             "exporters": {"otlp": [{"name": "a", "host": "tempo", "use_http": true}], "prometheus": [{"name": "p", "listen_ip": "::1"}]},
             "skip_paths": ["/foo"]}}}"#;
         let object = json!({"data": {"krakend.json": text, "other": "x"}});
-        let given = of(&ObjectKey::new("", "ConfigMap", "a", "b"), &object);
+        let given = of(&ObjectKey::new("", "ConfigMap", "a", "b"), &object).unwrap();
         assert_eq!(given.pointer("/found"), Some(&json!(true)));
         let telemetry = ["data", "krakend.json", "extra_config", "telemetry/opentelemetry"];
         assert_eq!(given.pointer("/at"), Some(&json!(telemetry)));
@@ -155,7 +161,8 @@ mod tests {
         let key = ObjectKey::new("", "ConfigMap", "a", "b");
         for object in [json!({}), json!({"data": {"a": "telemetry/opentelemetry"}}), json!({"binaryData": {"a": "!"}})]
         {
-            assert_eq!(of(&key, &object), json!({"found": false, "exporters": [], "configurations": [], "at": []}));
+            let nothing = json!({"found": false, "exporters": [], "configurations": [], "at": []});
+            assert_eq!(of(&key, &object), Ok(nothing));
         }
     }
 }

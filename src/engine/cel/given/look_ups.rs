@@ -6,7 +6,7 @@ use std::cell::Cell;
 use serde_json::{Value, json};
 
 use crate::engine::{
-    cel::given::place::at,
+    cel::given::place,
     kinds::{
         AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
         gateway::{Controller, Gateway},
@@ -164,7 +164,7 @@ impl<'a> Cluster<'a> {
                     "grpc": reference.grpc,
                     "granted": granted,
                     "verdict": if granted { there } else { "not-allowed" },
-                    "at": at(&reference.path),
+                    "at": place::at(&reference.path),
                 });
                 if let (Some(port), Some(value)) = (backend.port, value.as_object_mut()) {
                     value.insert("port".to_owned(), port.into());

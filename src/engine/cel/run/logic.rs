@@ -39,6 +39,10 @@ impl<'a> Runner<'_, 'a> {
             (Ok(left), Ok(right)) => {
                 let equal = left.equals(&right, self.meter)?;
                 self.charge(equality_cost(&left, &right))?;
+                // cel-go takes no answer for unequal, but only where that is asked.
+                if !left.is_comparable_with(&right) {
+                    return if wanted { Err(Failure::no_such_overload()) } else { Ok(Value::Bool(true)) };
+                }
                 Ok(Value::Bool(equal == wanted))
             }
             (Err(failure), Ok(other)) | (Ok(other), Err(failure)) => {

@@ -1,3 +1,5 @@
+mod types;
+
 use serde_json::json;
 
 use crate::engine::{

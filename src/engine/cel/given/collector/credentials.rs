@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::engine::{
     base64,
     kinds::collector::{ComponentId, is_expansion},
+    limits,
     node::Path,
 };
 
@@ -64,12 +65,12 @@ fn headers(config: &Value, found: &mut Vec<Credential>) {
     let path = Path::of(&["headers"]);
     match config.get("headers") {
         Some(Value::Object(headers)) => {
-            for (name, value) in headers {
+            for (name, value) in headers.iter().take(limits::CEL_GIVEN_EACH) {
                 found.extend(header(name, value, path.key(name)));
             }
         }
         Some(Value::Array(headers)) => {
-            for (index, entry) in headers.iter().enumerate() {
+            for (index, entry) in headers.iter().enumerate().take(limits::CEL_GIVEN_EACH) {
                 if let (Some(Value::String(name)), Some(value)) = (entry.get("name"), entry.get("value")) {
                     found.extend(header(name, value, path.index(index).key("value")));
                 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     kinds::collector::{ComponentId, is_expansion},
+    limits,
     node::Path,
 };
 
@@ -47,7 +48,8 @@ pub(super) fn of(id: &ComponentId, config: &Value, used: bool, place: &dyn Fn(&P
     let insecure = config.pointer("/tls/insecure").and_then(Value::as_bool) == Some(true);
     let none = json!({});
     let mut found = Vec::new();
-    for (key, value) in entries.iter().filter(|(key, _)| *key == "endpoint" || key.ends_with("_endpoint")) {
+    let named = entries.iter().filter(|(key, _)| *key == "endpoint" || key.ends_with("_endpoint"));
+    for (key, value) in named.take(limits::CEL_GIVEN_EACH) {
         let Some(text) = value.as_str().filter(|text| known || text.contains("://")) else { continue };
         let endpoint = Endpoint::read(text);
         // `https://` makes a gRPC exporter encrypt, `http://` does not make it stop (configgrpc).

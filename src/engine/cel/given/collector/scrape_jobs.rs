@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     kinds::collector::ComponentId,
+    limits,
     node::{Node, Path},
 };
 
@@ -19,9 +20,14 @@ pub(super) fn of(id: &ComponentId, config: &Value, place: &dyn Fn(&Path) -> Valu
     let finds_pods = |job: &Node<'_>| {
         job.get("kubernetes_sd_configs").items().any(|discovery| discovery.get("role").text() == "pod")
     };
-    let jobs = jobs.items().filter(finds_pods);
+    let jobs = jobs.items().filter(finds_pods).take(limits::CEL_GIVEN_EACH);
     jobs.map(|job| {
-        let keeps: Vec<Value> = job.get("relabel_configs").items().filter_map(|rule| kept(&rule, place)).collect();
+        let keeps: Vec<Value> = job
+            .get("relabel_configs")
+            .items()
+            .take(limits::CEL_GIVEN_EACH)
+            .filter_map(|rule| kept(&rule, place))
+            .collect();
         json!({
             "receiver": id.to_string(),
             "name": job.get("job_name").text(),

@@ -7,7 +7,7 @@ fn config_map() -> ObjectKey {
 }
 
 fn given(text: &str) -> Value {
-    of(&config_map(), &json!({"data": {"relay": text}}))
+    of(&config_map(), &json!({"data": {"relay": text}})).unwrap()
 }
 
 const CONFIG: &str = r#"
@@ -79,12 +79,12 @@ fn a_collector_of_the_operator_is_read_as_object_and_as_text_and_its_config_map_
     let key = ObjectKey::new("opentelemetry.io", "OpenTelemetryCollector", "telemetry", "otel");
     let config = json!({"exporters": {"otlp": {"endpoint": "a:1"}}, "receivers": {"otlp": {}},
         "service": {"pipelines": {"logs": {"receivers": ["otlp"], "exporters": ["otlp"]}}}});
-    let object = of(&key, &json!({"spec": {"config": config}}));
+    let object = of(&key, &json!({"spec": {"config": config}})).unwrap();
     assert_eq!(object["exporters"][0]["at"], json!(["spec", "config", "exporters", "otlp"]));
-    assert_eq!(of(&key, &json!({"spec": {"config": config.to_string()}})), object);
+    assert_eq!(of(&key, &json!({"spec": {"config": config.to_string()}})), Ok(object));
     let owners = json!([{"kind": "OpenTelemetryCollector", "controller": true}]);
     let owned = json!({"metadata": {"ownerReferences": owners}, "data": {"collector.yaml": config.to_string()}});
-    assert_eq!(of(&config_map(), &owned)["found"], json!(false));
+    assert_eq!(of(&config_map(), &owned).unwrap()["found"], json!(false));
 }
 
 #[test]
@@ -97,4 +97,14 @@ fn what_is_no_configuration_gives_empty_lists() {
     // Only exporters: pipelines may be in another file, so they count as used.
     let given = given("exporters: { otlp: { endpoint: \"a:1\" } }");
     assert_eq!(given["exporters"][0]["used"], json!(true));
+}
+
+#[test]
+fn more_than_anybody_writes_is_not_told_of() {
+    let key = "x".repeat(10_000);
+    let strings: String = (0..10_000).map(|n| format!("    a{n}: b\n")).collect();
+    let text =
+        format!("receivers: {{ otlp: {{}} }}\nexporters:\n  otlp/{key}:\n{strings}service: {{ pipelines: {{}} }}\n");
+    let error = of(&config_map(), &json!({"data": {"relay": text}})).unwrap_err();
+    assert_eq!(error, "the object defines more than can be told of in `collector`");
 }
