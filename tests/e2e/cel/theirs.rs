@@ -220,8 +220,25 @@ impl Api {
 
     /// What it answers, or its Status.
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
-        let request =
-            Request::post(path).header("content-type", "application/json").body(body.to_string().into_bytes());
+        self.send(Request::post(path), body).await
+    }
+
+    /// What it answers to an object that is made, or is to replace another, and is not stored.
+    pub(crate) async fn write_dry(&self, object: &Value, replaces: bool) -> Result<Value, Value> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).expect("a text");
+        let version = text("/apiVersion");
+        let version = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let (namespace, kind) = (text("/metadata/namespace"), text("/kind").to_lowercase());
+        let path = format!("{version}/namespaces/{namespace}/{kind}s");
+        if replaces {
+            let path = format!("{path}/{}?dryRun=All", text("/metadata/name"));
+            return self.send(Request::put(path), object).await;
+        }
+        self.post(&format!("{path}?dryRun=All"), object).await
+    }
+
+    async fn send(&self, request: request::Builder, body: &Value) -> Result<Value, Value> {
+        let request = request.header("content-type", "application/json").body(body.to_string().into_bytes());
         match self.client.request(request.expect("a request")).await {
             Ok(answer) => Ok(answer),
             Err(kube::Error::Api(status)) => Err(serde_json::to_value(status).expect("a Status")),
