@@ -26,12 +26,13 @@ fn is(value: &Value<'_>, of: &Type) -> bool {
         | (Type::Duration, Value::Duration(_))
         | (Type::Timestamp, Value::Timestamp(_))
         | (Type::Optional(_), Value::Optional(_))
-        | (Type::Type(_), Value::Type(_)) => true,
+        | (Type::Type(_), Value::Type(_))
+        // Objects of a request are maps of JSON.
+        | (Type::Object(_), Value::Map(_)) => true,
         (Type::List(of), Value::List(list)) => is_list(list, of),
         (Type::Map(key, of), Value::Map(map)) => is_map(map, key, of),
         (Type::Opaque(name), value) => **name == *value.type_name().as_str(),
         (Type::Object(of), Value::Struct(made)) => of.name == made.of,
-        (Type::Object(_), Value::Map(_)) => true,
         _ => false,
     }
 }

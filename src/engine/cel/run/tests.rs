@@ -156,7 +156,7 @@ fn names_and_selections() {
 #[test]
 fn errors_and_unknowns_are_absorbed() {
     hold(
-        r#"
+        r"
         1 / 0 == 1 || true => true
         1 / 0 == 1 && false => false
         1 / 0 == 1 || false => error: division by zero
@@ -175,7 +175,7 @@ fn errors_and_unknowns_are_absorbed() {
         [1, 2].exists(x, lost == x) => unknown: it could not be looked up
         lists.range(2000000).size() > 0 || true => spent: operation cancelled: actual cost limit exceeded
         true || lists.range(2000000).size() > 0 => true
-        "#,
+        ",
     );
 }
 
