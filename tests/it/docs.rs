@@ -27,7 +27,7 @@ const RUNBOOKS: &str = "docs/runbooks.md";
 const FACTS: &str = "docs/policy-facts.md";
 const SECURITY: &str = "docs/security.md";
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
