@@ -193,7 +193,7 @@ spec:
     assert!(found(&alone, "listener-policies/overridden").is_empty(), "{alone}");
 
     let report = check(&format!("{gateway}---\n{policy}---\n{policy}"));
-    assert_eq!(report["summary"]["judged"], 2, "{report}");
+    assert_eq!(report["summary"]["judged"], 3, "{report}");
     assert_eq!(report["summary"]["repeated"], serde_json::json!([]));
     let overridden = found(&report, "listener-policies/overridden");
     assert_eq!(overridden.len(), 1, "{report}");

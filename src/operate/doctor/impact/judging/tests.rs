@@ -96,5 +96,5 @@ fn what_could_not_be_looked_up_refuses_nothing() {
 fn changes_are_not_judged_by_a_state() {
     let selected = judging().selected();
     assert!(selected.iter().any(|kind| kind.kind == "ListenerPolicy"));
-    assert!(!selected.iter().any(|kind| ["Service", "Namespace", "Gateway"].contains(&kind.kind)), "{selected:?}");
+    assert!(!selected.iter().any(|kind| ["Namespace", "ReferenceGrant"].contains(&kind.kind)), "{selected:?}");
 }
