@@ -297,6 +297,8 @@ fn unmatched(policies: &PolicySet, asked: &BTreeSet<String>) -> Vec<String> {
         .policies()
         .iter()
         .filter(|policy| policy.seen_in() != crate::engine::rules::SeenIn::Requests)
+        // Conditions are there to leave most of what is selected alone.
+        .filter(|policy| policy.conditions.is_empty())
         .map(|policy| policy.name.clone());
     names.filter(|name| !asked.contains(name)).collect()
 }

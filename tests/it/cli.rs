@@ -193,7 +193,7 @@ spec:
     assert!(found(&alone, "listener-policies/overridden").is_empty(), "{alone}");
 
     let report = check(&format!("{gateway}---\n{policy}---\n{policy}"));
-    assert_eq!(report["summary"]["judged"], 2, "{report}");
+    assert_eq!(report["summary"]["judged"], 3, "{report}");
     assert_eq!(report["summary"]["repeated"], serde_json::json!([]));
     let overridden = found(&report, "listener-policies/overridden");
     assert_eq!(overridden.len(), 1, "{report}");
@@ -372,4 +372,24 @@ fn shells_complete() {
         run(["completions", shell]).ends_with(0).says("portcullis").says("closed-world");
     }
     run(["completions", "tcsh"]).ends_with(2);
+}
+
+/// Before anybody has put it into a ConfigMap, a KrakenD configuration is judged where it stands.
+#[test]
+fn a_krakend_configuration_is_judged_as_a_file() {
+    let folder = TempDir::new().unwrap();
+    let telemetry = "{\n  \"exporters\": {\n    \"prometheus\": [\n      { \"name\": \"a\", \"listen_ip\": \"::1\" }\n    ]\n  }\n}";
+    let text = format!("{{ \"extra_config\": {{ \"telemetry/opentelemetry\": {telemetry} }} }}\n");
+    for name in ["one", "two"] {
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("krakend.json"), &text).unwrap();
+    }
+    fs::write(folder.path().join("other.json"), "{ \"extra_config\": {} }").unwrap();
+    let report = run(["check", "--format", "json", folder.path().to_str().unwrap()]).ends_with(0).json();
+    let findings = report["findings"].as_array().unwrap();
+    let places: Vec<_> =
+        findings.iter().map(|finding| (finding["code"].as_str().unwrap(), finding["line"].clone())).collect();
+    assert_eq!(places, [("krakend-telemetry/loopback", 4.into()), ("krakend-telemetry/loopback", 4.into())]);
+    assert_eq!(report["summary"]["judged"], 2);
 }
