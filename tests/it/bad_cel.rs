@@ -148,6 +148,34 @@ fn the_place_in_the_expression_is_shown() {
     assert!(written.split_at(column - 1).1.starts_with("objct.spec.y"), "{refusal}");
 }
 
+/// What can be seen only in an object is a finding about it that tells of the policy; nothing is changed.
+#[test]
+fn a_patch_that_cannot_be_is_not_made() {
+    for (patch, says) in [
+        ("[JSONPatch{op: 'add', path: '/spec/a/b/c', value: 1}]", "path is invalid at `/spec/a/b/c`"),
+        ("[JSONPatch{op: 'remove', path: '/spec/gone'}]", "`/spec/gone`"),
+        ("[JSONPatch{op: 'replace', path: '/metadata', value: 1}]", "which no mutation may"),
+        ("[JSONPatch{op: 'remove', path: '/kind'}]", "would change `kind`"),
+        ("[JSONPatch{op: 'add', path: '/metadata/name', value: 'b'}]", "would change `metadata.name`"),
+        ("[JSONPatch{op: 'replace', path: '', value: 1}]", "which no mutation may"),
+        ("[JSONPatch{op: 'add', path: 'spec', value: 1}]", "'/'"),
+        ("[JSONPatch{op: 'put', path: '/spec', value: 1}]", "`put`"),
+        ("[JSONPatch{op: 'test', path: '/spec/x', value: 2}]", "cannot be"),
+        ("[JSONPatch{op: 'add', path: '/spec/y', value: object.spec.gone}]", "no such key: gone"),
+        ("[JSONPatch{op: 'add', path: '/spec/x', value: int(object.spec.x) + 1}]", "never come to an end"),
+    ] {
+        let patch = serde_json::json!(patch);
+        let spec =
+            format!("  mutations:\n  - {{ name: a, patchType: JSONPatch, jsonPatch: {{ expression: {patch} }} }}\n");
+        let report = check(&spec).ends_with(0).json();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 1, "{patch}: {report}");
+        assert_eq!(findings[0]["level"], "warning", "{patch}");
+        assert!(findings[0].to_string().contains(says), "{patch}: {}", findings[0]);
+        assert_eq!(report["summary"]["fixable"], 0, "{patch}");
+    }
+}
+
 /// Each ends, at once, with a refusal or a finding: none crashes, hangs or fills the memory.
 #[test]
 fn hostile_expressions_are_stopped() {

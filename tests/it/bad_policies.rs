@@ -55,7 +55,6 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         ("apiVersion: portcullis.dev/v1alpha1", "apiVersion: portcullis.dev/v9", 1, &["`portcullis.dev/v1alpha1`"]),
         ("action: Deny", "levels: [{ code: a/b, level: fatal }]", 12, &["`fatal`", "`error`", "`off`"]),
         ("action: Deny", "action: Deny\n  action: Warn", 13, &["key `action` stands twice"]),
-        ("action: Deny", "validations: [{ expression: 'true' }]", 12, &["`validations`", "use `rule`"]),
     ];
     for (from, to, line, words) in inputs {
         let policy = POLICY.replacen(from, to, 1);
@@ -130,4 +129,29 @@ fn policies_that_are_not_there_are_refused() {
     run(["check", "--policies", "no/such/folder", subject]).ends_with(2).says("no such file or folder");
     let folder = TempDir::new().unwrap();
     run(["check", "--policies", folder.path().to_str().unwrap(), subject]).ends_with(2).says("there is no GuardPolicy");
+}
+
+#[test]
+fn what_can_select_nothing_is_refused() {
+    let rule = "[gateway.kgateway.dev]";
+    for (from, to, says) in [
+        (rule, "[]", "the rule selects nothing"),
+        ("['*']", "[]", "the rule selects nothing"),
+        ("[listenerpolicies]", "[]", "the rule selects nothing"),
+        ("[CREATE, UPDATE]", "[]", "the rule selects nothing"),
+    ] {
+        check_with(&POLICY.replacen(from, to, 1), "human").ends_with(2).says(says);
+    }
+    for (selector, says) in [
+        ("{ matchExpressions: [{ key: a, operator: In, values: [] }] }", "`In` needs `values`"),
+        ("{ matchExpressions: [{ key: a, operator: Exists, values: [b] }] }", "takes no `values`"),
+        ("{ matchLabels: { a: b }, matchExpressions: [{ key: a, operator: DoesNotExist }] }", "`a`"),
+        ("{ matchLabels: { a: b }, matchExpressions: [{ key: a, operator: NotIn, values: [b] }] }", "`a`"),
+        ("{ matchLabels: { a: b }, matchExpressions: [{ key: a, operator: In, values: [c] }] }", "`a`"),
+    ] {
+        for field in ["namespaceSelector", "objectSelector"] {
+            let policy = POLICY.replacen("  action:", &format!("    {field}: {selector}\n  action:"), 1);
+            check_with(&policy, "human").ends_with(2).says(says).says("policy.yaml:12");
+        }
+    }
 }

@@ -59,6 +59,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         None => cel::body(&policy.metadata.name, &spec, &expressions)?,
     };
     let (matches, excludes) = selected::rules(&spec, &body)?;
+    selected::selectors(&spec.match_constraints)?;
     let exceptions = permit::permit(spec.exceptions.unwrap_or_default(), &Path::of(&["spec", "exceptions"]))?;
     let levels = spec.levels.into_iter().map(|one| (one.code, one.level.level())).collect();
     Ok(Policy {

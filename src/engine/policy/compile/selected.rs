@@ -6,7 +6,7 @@ use crate::engine::{
     policy::{
         Body, FailurePolicy, ResourceRule,
         compile::BadPolicy,
-        spec::{self, GuardPolicySpec},
+        spec::{self, GuardPolicySpec, MatchConstraints},
     },
     subject::Operation,
 };
@@ -50,10 +50,31 @@ pub(super) fn rules(spec: &GuardPolicySpec, body: &Body) -> Result<(Vec<Resource
     Ok((matches, excludes))
 }
 
+/// Selectors that nothing can ever match are a mistake of whoever wrote them.
+pub(super) fn selectors(constraints: &MatchConstraints) -> Result<(), BadPolicy> {
+    let selectors =
+        [("namespaceSelector", &constraints.namespace_selector), ("objectSelector", &constraints.object_selector)];
+    for (field, selector) in selectors {
+        if let Some(message) = selector.contradiction() {
+            return Err(BadPolicy::new(Path::of(&["spec", "matchConstraints", field]), message));
+        }
+    }
+    Ok(())
+}
+
 fn resource_rules(path: &Path, specs: &[spec::ResourceRuleSpec]) -> Result<Vec<ResourceRule>, BadPolicy> {
     let one = |(index, rule): (usize, &spec::ResourceRuleSpec)| {
         let at = path.index(index);
         let bad = |field: &str, message: &str| Err(BadPolicy::new(at.key(field), message.to_owned()));
+        let lists = [
+            ("apiGroups", rule.api_groups.is_empty()),
+            ("apiVersions", rule.api_versions.is_empty()),
+            ("resources", rule.resources.is_empty()),
+            ("operations", rule.operations.is_empty()),
+        ];
+        if let Some((field, _)) = lists.into_iter().find(|(_, is_empty)| *is_empty) {
+            return bad(field, "it is empty, and all four lists must match: the rule selects nothing");
+        }
         if rule.api_groups.iter().any(|group| group.contains('*')) {
             return bad(
                 "apiGroups",
