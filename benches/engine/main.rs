@@ -30,7 +30,7 @@ use portcullis::{
     engine::{
         decide::{Ask, Ensure, decide},
         evaluate::evaluate,
-        policy::shipped,
+        policy::{PolicySet, shipped},
         select,
         snapshot::Snapshot,
         subject::Subject,
@@ -121,15 +121,20 @@ impl Bench {
     fn policies(&self) {
         let now = Timestamp::now();
         let body = material::selected();
+        let answer = |snapshot: &Snapshot| {
+            let review = wire::read(&body).unwrap();
+            let answer = admit::answer(snapshot, None, Door::Validate(Mode::All), &review, now).unwrap();
+            wire::write(&answer, &review)
+        };
+        let view = material::view(self.size(NONE));
+        let policies = PolicySet::new([policies::compiled(&policies::refusing())]);
+        let refused = answer(&Snapshot { policies, view });
+        assert!(String::from_utf8_lossy(&refused).contains("refusing/sampling"), "it is not judged");
         head("policies in CEL, bytes to bytes");
         for (selecting, of) in [(0, 0), (1, 1), (1, 16), (16, 16), (1, 100), (16, 100)] {
             let view = material::view(self.size(SMALL));
             let snapshot = Snapshot { policies: policies::set(selecting, of), view };
-            self.time(&format!("{of} policies, {selecting} of them select it"), || {
-                let review = wire::read(&body).unwrap();
-                let answer = admit::answer(&snapshot, None, Door::Validate(Mode::All), &review, now).unwrap();
-                wire::write(&answer, &review)
-            });
+            self.time(&format!("{of} policies, {selecting} of them select it"), || answer(&snapshot));
         }
         let policy = policies::policy(0, true);
         self.time("compile one of them", || policies::compiled(&policy));

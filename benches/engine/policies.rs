@@ -17,18 +17,27 @@ pub(crate) fn compiled(policy: &Value) -> portcullis::engine::policy::Policy {
 
 /// A match condition, two variables and three validations, all of which hold of the review.
 pub(crate) fn policy(number: usize, selects: bool) -> Value {
+    named(&format!("policy-{number:03}"), selects, 100)
+}
+
+/// One that refuses the review, which shows that it is judged at all.
+pub(crate) fn refusing() -> Value {
+    named("refusing", true, -1)
+}
+
+fn named(name: &str, selects: bool, most: i64) -> Value {
     let resource = if selects { "listenerpolicies" } else { "httplistenerpolicies" };
     let validation = |name: &str, expression: &str| json!({ "name": name, "expression": expression, "messageExpression": "'wrong: ' + object.metadata.name" });
     json!({
         "apiVersion": "portcullis.dev/v1alpha1",
         "kind": "GuardPolicy",
-        "metadata": { "name": format!("policy-{number:03}") },
+        "metadata": { "name": name },
         "spec": {
             "matchConstraints": { "resourceRules": [{
                 "apiGroups": ["gateway.kgateway.dev"], "apiVersions": ["*"], "resources": [resource],
                 "operations": ["CREATE", "UPDATE"],
             }] },
-            "matchConditions": [{ "name": "not-ours", "expression": "!(request.userInfo.username.startsWith('system:'))" }],
+            "matchConditions": [{ "name": "not-ours", "expression": "!request.userInfo.username.startsWith('system:node:')" }],
             "action": "Deny",
             "variables": [
                 { "name": "settings", "expression": "object.?spec.?default.?httpSettings" },
@@ -36,7 +45,7 @@ pub(crate) fn policy(number: usize, selects: bool) -> Value {
             ],
             "validations": [
                 validation("sinks", "variables.logs.all(log, has(log.openTelemetry) || has(log.fileSink))"),
-                validation("sampling", "int(variables.settings.?tracing.?randomSampling.orValue(0)) <= 100"),
+                validation("sampling", &format!("int(variables.settings.?tracing.?randomSampling.orValue(0)) <= {most}")),
                 validation(
                     "labels",
                     "object.metadata.?labels.orValue({}).all(key, key.matches('^[a-z0-9./-]+$') && key.size() < 64)",
