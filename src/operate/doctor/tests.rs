@@ -697,7 +697,9 @@ fn policies_say_what_keeps_them_from_doing_anything() {
                 policy["status"] = json!({});
             }
         },
-        &["nobody has taken note of it | GuardPolicy backend-refs, collector-credentials, collector-encryption and 13 more"],
+        &[
+            "nobody has taken note of it | GuardPolicy backend-refs, collector-credentials, collector-encryption and 13 more",
+        ],
     );
     let wrong = said(|facts| at(facts, "backend-refs", &|policy| policy["spec"]["action"] = json!("Refuse")));
     assert!(wrong[0].contains("policies: it does not compile: spec.action: "), "{wrong:#?}");
