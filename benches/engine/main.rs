@@ -15,6 +15,7 @@
 
 #[path = "../support/material.rs"]
 mod material;
+mod policies;
 
 use std::{
     hint::black_box,
@@ -57,6 +58,7 @@ fn main() {
     let each = if quick { Duration::from_millis(10) } else { Duration::from_secs_f64(seconds) };
     let bench = Bench { each, quick };
     bench.reviews();
+    bench.policies();
     bench.steps();
     bench.view();
     bench.check();
@@ -113,6 +115,24 @@ impl Bench {
                 self.time(name, || answer(door, &body));
             }
         }
+    }
+
+    /// The selected CREATE under policies in CEL, none of which finds anything.
+    fn policies(&self) {
+        let now = Timestamp::now();
+        let body = material::selected();
+        head("policies in CEL, bytes to bytes");
+        for (selecting, of) in [(0, 0), (1, 1), (1, 16), (16, 16), (1, 100), (16, 100)] {
+            let view = material::view(self.size(SMALL));
+            let snapshot = Snapshot { policies: policies::set(selecting, of), view };
+            self.time(&format!("{of} policies, {selecting} of them select it"), || {
+                let review = wire::read(&body).unwrap();
+                let answer = admit::answer(&snapshot, None, Door::Validate(Mode::All), &review, now).unwrap();
+                wire::write(&answer, &review)
+            });
+        }
+        let policy = policies::policy(0, true);
+        self.time("compile one of them", || policies::compiled(&policy));
     }
 
     /// The selected CREATE, taken apart.

@@ -16,7 +16,7 @@ use crate::{
         patch,
         policy::PolicySet,
         select::Door,
-        subject::{Attributes, ObjectKey, Operation, Subject},
+        subject::{Asked, Attributes, ObjectKey, Operation, Subject},
         verdict::Verdict,
         view::{View, control_plane::ControlPlane},
     },
@@ -106,7 +106,7 @@ pub fn judge(prepared: &Prepared) -> Outcome {
     let key = key_of(request.named());
     let api_version = Node::root(request.named()).get("apiVersion").text().to_owned();
     let (group, version) = kinds::split_api_version(&api_version);
-    let resource = resource(group, &key.kind);
+    let resource = kinds::plural(group, &key.kind);
     let attributes = Attributes {
         operation: request.operation,
         group,
@@ -119,7 +119,9 @@ pub fn judge(prepared: &Prepared) -> Outcome {
         user: &request.user,
         dry_run: request.dry_run,
     };
-    let subject = subject_of(attributes, request);
+    let groups = serde_json::value::to_raw_value(&request.groups).ok();
+    let asked = Asked { groups: groups.as_deref().filter(|_| !request.groups.is_empty()), ..Asked::default() };
+    let subject = Subject::of(attributes, request.object.clone(), request.old_object.clone()).asked(asked);
     let door = if prepared.in_files { Door::Files } else { Door::Validate(None) };
     let evaluate_at = |door, subject: &Subject<'_>| {
         let selection = prepared.policies.select(door, &attributes);
@@ -150,25 +152,6 @@ pub fn judge(prepared: &Prepared) -> Outcome {
 /// What identifies an object, as files are read.
 pub fn key_of(object: &Value) -> ObjectKey {
     kinds::key_of(object, "default")
-}
-
-/// The plural of a kind: the known one, else what kinds are mostly called, as in `ingresses` and `networkpolicies`.
-pub fn resource(group: &str, kind: &str) -> String {
-    if let Some(known) = kinds::by_kind(group, kind) {
-        return known.resource.to_owned();
-    }
-    let word = kind.to_lowercase();
-    let before = |end: &str| word.strip_suffix(end).map(str::to_owned);
-    match before("y").filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u'])) {
-        Some(stem) => stem + "ies",
-        None if ["s", "x", "ch", "sh"].iter().any(|end| word.ends_with(end)) => word + "es",
-        None => word + "s",
-    }
-}
-
-/// The subject with all that its request says of it; groups are nothing that any rule asks for.
-fn subject_of<'a>(attributes: Attributes<'a>, request: &Request) -> Subject<'a> {
-    Subject::of(attributes, request.object.clone(), request.old_object.clone())
 }
 
 fn creation(object: Value) -> Request {

@@ -29,4 +29,4 @@ pub use types::Type;
 pub use value::Value;
 
 #[cfg(test)]
-mod hostile;
+mod tests;

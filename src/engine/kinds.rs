@@ -10,6 +10,8 @@ pub mod service;
 pub mod telemetry;
 pub mod workload;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::engine::{name::Name, node::Node, subject::ObjectKey};
@@ -69,6 +71,20 @@ pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {
 
 pub fn by_resource(group: &str, resource: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|known| known.group == group && known.resource == resource)
+}
+
+/// The plural of a kind: the known one, else what kinds are mostly called, as in `ingresses` and `networkpolicies`.
+pub fn plural(group: &str, kind: &str) -> Cow<'static, str> {
+    if let Some(known) = by_kind(group, kind) {
+        return Cow::Borrowed(known.resource);
+    }
+    let word = kind.to_lowercase();
+    let before = |end: &str| word.strip_suffix(end).map(str::to_owned);
+    Cow::Owned(match before("y").filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u'])) {
+        Some(stem) => stem + "ies",
+        None if ["s", "x", "ch", "sh"].iter().any(|end| word.ends_with(end)) => word + "es",
+        None => word + "s",
+    })
 }
 
 /// `v1` is the core group's version, `apps/v1` a group and its version.

@@ -267,7 +267,8 @@ impl<'a> Subject<'a> {
         };
         let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
         set(&mut user_info, "uid", text(asked.uid));
-        set(&mut user_info, "groups", read(asked.groups));
+        // Whoever asks an API server is in some; who asks for what is in a file is not known.
+        set(&mut user_info, "groups", Some(read(asked.groups).unwrap_or_else(|| json!([]))));
         set(&mut user_info, "extra", read(asked.extra));
         set(&mut request, "userInfo", Some(user_info));
         set(&mut request, "namespace", text(&self.key.namespace));

@@ -5,6 +5,7 @@ pub mod control_plane;
 mod index;
 mod keys;
 pub mod lens;
+mod params;
 mod rows;
 mod table;
 
@@ -30,6 +31,8 @@ use crate::engine::{
 use control_plane::ControlPlane;
 use index::{Index, Keyed, Referred, Stored, Targeted, targeted};
 pub use lens::{Lens, LookUp};
+pub use params::OWN_NAMESPACE;
+use params::Params;
 use table::{AnyTable, Entry, Table};
 
 /// What a look-up says.
@@ -79,18 +82,6 @@ pub struct View {
     targeting: Index<Targeted>,
 }
 
-/// Whole ConfigMaps of one namespace.
-#[derive(Clone, Debug)]
-struct Params {
-    namespace: Name,
-    objects: Table<Arc<Value>>,
-    /// All of them are known.
-    complete: bool,
-}
-
-/// The namespace that the chart is installed into unless somebody says otherwise.
-pub const OWN_NAMESPACE: &str = "portcullis-system";
-
 /// Kinds of backends that are no Services.
 static BACKENDS: [(&str, &str); 3] =
     [(AGENTGATEWAY, "AgentgatewayBackend"), (KGATEWAY, "Backend"), (ISTIO, "ServiceEntry")];
@@ -110,17 +101,6 @@ impl View {
     /// nothing of its labels.
     pub fn closed(control_plane: ControlPlane) -> Self {
         Self { closed: true, ..Self::open(control_plane) }
-    }
-
-    /// The namespace in which policies find their parameters, if it is not [`OWN_NAMESPACE`].
-    #[must_use]
-    pub fn with_params_in(mut self, namespace: &str) -> Self {
-        self.params.namespace = Name::new(namespace);
-        self
-    }
-
-    pub const fn params_namespace(&self) -> &Name {
-        &self.params.namespace
     }
 
     /// Says that every object of these kinds is in the view.
@@ -243,17 +223,6 @@ impl View {
     pub fn is_complete(&self, group: &str, kind: &str) -> bool {
         let namespaces = (group, kind) == (CORE, "Namespace");
         (self.closed && !namespaces) || self.complete.iter().any(|known| *known == (group, kind))
-    }
-
-    /// Whether all that is followed of a kind is in the view.
-    pub fn is_followed(&self, group: &str, kind: &str) -> bool {
-        if (group, kind) == (CORE, "ConfigMap") { self.params.complete } else { self.is_complete(group, kind) }
-    }
-
-    /// Whether the view can tell if this object exists.
-    pub fn knows(&self, key: &ObjectKey) -> bool {
-        let is_param = (key.group.as_str(), key.kind.as_str()) == (CORE, "ConfigMap");
-        self.has(key) || is_param && self.params.complete && key.namespace == self.params.namespace
     }
 
     /// Whether it stands for all there is, as a folder does that is judged alone.
@@ -379,12 +348,6 @@ fn put_keyed<T>(table: &mut Table<Keyed<T>>, key: &ObjectKey, value: T) {
 
 fn key_of(group: &str, kind: &str, namespace: &Name, name: &Name) -> ObjectKey {
     ObjectKey { group: Name::word(group), kind: Name::word(kind), namespace: namespace.clone(), name: name.clone() }
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Self { namespace: Name::known(&OWN_NAMESPACE), objects: Table::default(), complete: false }
-    }
 }
 
 // === impl Answer ===

@@ -28,8 +28,8 @@ pub struct Manifest {
     /// Its own bytes in the source's text.
     pub bytes: Range<usize>,
     pub api_version: String,
-    /// The plural, for kinds that are known.
-    pub resource: Option<&'static str>,
+    /// The plural.
+    pub resource: Cow<'static, str>,
     /// What tells it apart from all others; to be shown, see [`kinds::shown_key`].
     pub key: ObjectKey,
     pub object: Value,
@@ -150,7 +150,7 @@ fn push(manifests: &mut Manifests, document: &Document<'_>, within: Path, value:
     }
     let api_version = api_version.to_owned();
     let key = kinds::key_of(&value, default_namespace);
-    let resource = kinds::by_kind(&key.group, &key.kind).map(|kind| kind.resource);
+    let resource = kinds::plural(&key.group, &key.kind);
     let start = document.range.start;
     let node = document.tree.node(document.tree.locate(&within).node);
     manifests.objects.push(Manifest {
@@ -180,7 +180,7 @@ fn krakend(document: &Document<'_>, value: &Value, namespace: &str) -> Option<Ma
         carried: Some(Path::of(&["data", file]).yaml()),
         bytes: document.range.clone(),
         api_version: "v1".to_owned(),
-        resource: Some("configmaps"),
+        resource: Cow::Borrowed("configmaps"),
         key,
         object: json!({
             "apiVersion": "v1",
@@ -214,8 +214,7 @@ impl Manifest {
     /// As if it were created now.
     pub fn attributes(&self) -> Attributes<'_> {
         let (_, version) = kinds::split_api_version(&self.api_version);
-        let resource = self.resource.unwrap_or_default();
-        Attributes { resource, ..Attributes::of(Operation::Create, &self.key, version) }
+        Attributes { resource: &self.resource, ..Attributes::of(Operation::Create, &self.key, version) }
     }
 
     /// Where in its document stands what has this path in the object.

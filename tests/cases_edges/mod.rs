@@ -18,7 +18,7 @@ pub(crate) fn through_webhook(file: &CaseFile, case: &Case) -> Result<Vec<String
         let named = if object.is_null() { &request.old_object } else { object };
         let key = run::key_of(named);
         let (group, version) = kinds::split_api_version(named["apiVersion"].as_str().unwrap_or_default());
-        let resource = run::resource(group, &key.kind);
+        let resource = portcullis::engine::kinds::plural(group, &key.kind);
         let review = json!({
             "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
             "request": {

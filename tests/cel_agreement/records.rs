@@ -18,7 +18,7 @@ pub(crate) struct Record {
     #[serde(default)]
     vars: Vec<Variable>,
     params: Option<String>,
-    /// What else was asked of the recorded object; a look at it says less than its runs do.
+    /// A field of this name that the object had.
     #[serde(rename = "self")]
     own: Option<Json>,
     static_type: Option<String>,
@@ -89,6 +89,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 /// Where we differ on purpose, by what is in the expression: `docs/cel.md` has the same, for users.
 const ON_PURPOSE: &[(&str, &str)] = &[
     ("authorizer", "a webhook asks nobody while the API server waits for it"),
+    ("google.protobuf.", "no object holds a message of protobuf"),
     ("namespaceObject.spec", "of a Namespace we hold the name, labels and annotations"),
     ("namespaceObject.status", "of a Namespace we hold the name, labels and annotations"),
     ("namespaceObject.metadata.UID", "of a Namespace we hold the name, labels and annotations"),

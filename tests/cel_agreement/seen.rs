@@ -140,11 +140,12 @@ fn elements(value: &Value<'_>) -> Option<Vec<String>> {
         Value::List(list) => Some(items(list).iter().map(type_of).collect()),
         Value::Map(map) => {
             let pair = |(key, value): (Key<'_>, Value<'_>)| {
-                let key = match key {
-                    Key::Bool(_) => "bool",
-                    Key::Int(_) => "int",
-                    Key::Uint(_) => "uint",
-                    Key::String(_) => "string",
+                let key = match &key {
+                    Key::Bool(_) => "bool".to_owned(),
+                    Key::Int(_) => "int".to_owned(),
+                    Key::Uint(_) => "uint".to_owned(),
+                    Key::String(_) => "string".to_owned(),
+                    Key::Other(key) => type_of(key),
                 };
                 format!("{key}:{}", type_of(&value))
             };

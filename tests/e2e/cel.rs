@@ -5,6 +5,7 @@
 //! or of the type and the text of its value. What it calls the type of an expression, and why it refuses one, is in its refusal
 //! of a policy whose validation that is.
 
+mod documentation;
 mod theirs;
 
 use std::{collections::BTreeMap, fs};
@@ -24,8 +25,13 @@ use crate::{
     trial::Case,
 };
 
-pub(crate) const CASES: &[Case] =
-    &[Case::new("cel: expressions come to what a ValidatingAdmissionPolicy makes of them", expressions)];
+pub(crate) const CASES: &[Case] = &[
+    Case::new("cel: expressions come to what a ValidatingAdmissionPolicy makes of them", expressions),
+    Case::new(
+        "cel: policies of Kubernetes' documentation do what the API server does with them",
+        documentation::policies,
+    ),
+];
 
 /// What every expression may use beside the object.
 const VARIABLES: [(&str, &str); 3] = [("exporters", "object.spec.exporters"), ("two", "1 + 1"), ("broken", "1 / 0")];
@@ -124,7 +130,8 @@ fn ours(source: &str, request: &Request) -> Told {
         Ok(expression) => expression,
         Err(why) => return Told { of: None, verdict: Verdict::Refused(why.message) },
     };
-    let of = Some(plain.program.result.to_string());
+    // It has two names for the type of null.
+    let of = Some(plain.program.result.to_string().replace("null", "null_type"));
     let variables = [VARIABLES.as_slice(), &[(NAME, source)]].concat();
     let within =
         |text: &str| Expression::compile(text, &variables, true).unwrap_or_else(|why| panic!("{source}: {why}"));

@@ -17,6 +17,7 @@ mod caller;
 mod cel;
 #[path = "../cel_agreement/ours.rs"]
 mod cel_ours;
+mod cel_policies;
 mod certificates;
 mod cluster;
 mod control_plane;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         keeping::CASES,
         leaders::CASES,
         cel::CASES,
+        cel_policies::CASES,
         certificates::CASES,
         policies::CASES,
         registering::CASES,

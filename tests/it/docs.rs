@@ -27,10 +27,11 @@ const RUNBOOKS: &str = "docs/runbooks.md";
 const FACTS: &str = "docs/policy-facts.md";
 const SECURITY: &str = "docs/security.md";
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "deploy/README.md",
     "docs/benchmarks.md",
+    "docs/cel.md",
     "docs/exceptions.md",
     "docs/findings.md",
     METRICS,

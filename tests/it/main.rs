@@ -8,6 +8,7 @@
     reason = "a test's panic is its report, and a test is an edge"
 )]
 
+mod bad_cel;
 mod bad_input;
 mod bad_policies;
 mod binary;

@@ -51,7 +51,7 @@ impl<'a> Given<'a> {
         if let Some(answer) = variable.answer.get() {
             return answer.clone();
         }
-        let answer = run::run_variable(&variable.program.root, self, meter);
+        let answer = run::run_variable(name, &variable.program.root, self, meter);
         variable.answer.get_or_init(|| answer).clone()
     }
 }

@@ -23,7 +23,7 @@ pub struct Meter {
 }
 
 /// In the words of the API server.
-const EXPRESSION_SPENT: &str = "operation cancelled: actual cost limit exceeded";
+pub(super) const EXPRESSION_SPENT: &str = "operation cancelled: actual cost limit exceeded";
 const POLICY_SPENT: &str =
     "validation failed due to running out of cost budget, no further validation rules will be run";
 const REQUEST_SPENT: &str = "all policies together cost more than one request may";

@@ -6,14 +6,19 @@ mod attribute;
 mod call;
 mod constant;
 pub mod cost;
+mod depth;
 mod dispatch;
 mod fold;
 mod logic;
 mod make;
 
-use crate::engine::cel::{
-    Answer, Failure, Given, Meter,
-    ast::{Expr, Kind},
+use crate::engine::{
+    cel::{
+        Answer, Failure, Given, Meter,
+        ast::{Expr, Kind},
+        meter::EXPRESSION_SPENT,
+    },
+    limits,
 };
 
 use fold::Frame;
@@ -23,9 +28,18 @@ pub fn run<'a>(root: &'a Expr, given: &Given<'a>, meter: &mut Meter) -> Answer<'
     meter.expression(|meter| Runner::new(given, meter).eval(root))
 }
 
-/// Runs a variable that an expression asked for, at its own expense.
-pub fn run_variable<'a>(root: &'a Expr, given: &Given<'a>, meter: &mut Meter) -> Answer<'a> {
-    meter.variable(|meter| Runner::new(given, meter).eval(root))
+/// Runs a variable that an expression asked for, at its own expense. What it fails by, its own cost among it, is an error of the
+/// expression, as it is for the API server; only what ends the whole request ends the expression too.
+pub fn run_variable<'a>(name: &str, root: &'a Expr, given: &Given<'a>, meter: &mut Meter) -> Answer<'a> {
+    let failed = |why: &str| Failure::error(format!("composited variable \"{name}\" fails to evaluate: {why}"));
+    match meter.variable(|meter| Runner::new(given, meter).eval(root)) {
+        Ok(value) if depth::exceeds(&value, limits::CEL_VALUE_DEPTH, meter)? => {
+            Err(failed(&format!("it is nested more than {} levels deep", limits::CEL_VALUE_DEPTH)))
+        }
+        Err(Failure::Error(why)) => Err(failed(&why)),
+        Err(Failure::Spent(why)) if why == EXPRESSION_SPENT => Err(failed(&why)),
+        answer => answer,
+    }
 }
 
 /// One run of one expression.

@@ -10,8 +10,8 @@ use crate::engine::cel::{
     types::{ObjectType, Type},
 };
 
-const AUTHORIZER: &str = "whether a user may do something is asked of the API server, and a webhook is judged without a question to \
-                          anybody: decide by `request.userInfo`, or say it in a ValidatingAdmissionPolicy";
+const AUTHORIZER: &str = "there is no `authorizer` here: whether a user may do something is asked of the API server, and a webhook \
+                          asks nobody while the API server waits for it; decide by `request.userInfo`";
 
 const APPLY_CONFIGURATION: &str =
     "`ApplyConfiguration` is not taken: mutations are written as a list of `JSONPatch{…}`";

@@ -16,11 +16,11 @@ pub enum Type {
     Bytes,
     Duration,
     Timestamp,
-    List(Arc<Type>),
-    Map(Arc<Type>, Arc<Type>),
-    Optional(Arc<Type>),
+    List(Arc<Self>),
+    Map(Arc<Self>, Arc<Self>),
+    Optional(Arc<Self>),
     /// The type of a type: `type(1)` is `type(int)`.
-    Type(Arc<Type>),
+    Type(Arc<Self>),
     /// A value that only its functions know: `kubernetes.Quantity`, `net.IP`.
     Opaque(Arc<str>),
     /// A mapping whose fields are known when it is written: `request`, `variables`, `JSONPatch`.
@@ -86,7 +86,7 @@ impl Type {
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dyn => f.write_str("dyn"),
+            Self::Dyn | Self::Variable(_) => f.write_str("dyn"),
             Self::Null => f.write_str("null"),
             Self::Bool => f.write_str("bool"),
             Self::Int => f.write_str("int"),
@@ -103,7 +103,6 @@ impl fmt::Display for Type {
             Self::Opaque(name) => f.write_str(name),
             Self::Object(of) => f.write_str(&of.name),
             Self::Parameter(name) => f.write_str(name),
-            Self::Variable(_) => f.write_str("dyn"),
             Self::Error => f.write_str("!error!"),
         }
     }

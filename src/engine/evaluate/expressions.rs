@@ -22,7 +22,7 @@ use crate::engine::{
 };
 
 /// Whether the match conditions of a policy hold.
-pub enum Conditions {
+pub(super) enum Conditions {
     Hold,
     /// It does not judge this subject.
     Fail,
@@ -34,18 +34,18 @@ pub enum Conditions {
 
 /// A policy with expressions before a subject.
 #[derive(Clone, Copy, Debug)]
-pub struct Expressions<'a> {
-    pub policy: &'a Policy,
-    pub subject: &'a Subject<'a>,
-    pub lens: &'a Lens<'a>,
-    pub facts: &'a Facts,
+pub(super) struct Expressions<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) lens: &'a Lens<'a>,
+    pub(super) facts: &'a Facts,
 }
 
 // === impl Expressions ===
 
 impl<'a> Expressions<'a> {
     /// As in Kubernetes: one that is false settles it, whatever becomes of the others.
-    pub fn conditions(&self, meter: &mut Meter) -> Conditions {
+    pub(super) fn conditions(&self, meter: &mut Meter) -> Conditions {
         let policy = self.policy;
         if let Some(params) = &policy.params
             && matches!(self.lens.params(&params.name), view::Answer::Absent)
@@ -86,7 +86,7 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    pub fn findings(&self, meter: &mut Meter) -> Vec<Finding> {
+    pub(super) fn findings(&self, meter: &mut Meter) -> Vec<Finding> {
         meter.begin_policy(limits::CEL_POLICY);
         match &self.policy.body {
             Body::Rule { .. } => Vec::new(),

@@ -17,7 +17,7 @@ use crate::engine::{
 
 /// What of a subject is no JSON yet when an expression asks for it.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub(super) struct Facts {
     request: OnceCell<Json>,
     namespace: OnceCell<Json>,
     collector: OnceCell<Result<Json, String>>,
@@ -26,13 +26,13 @@ pub struct Facts {
 
 /// A subject and the cluster around it, as one policy sees them.
 #[derive(Debug)]
-pub struct Seen<'a> {
-    pub facts: &'a Facts,
-    pub subject: &'a Subject<'a>,
+pub(super) struct Seen<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) subject: &'a Subject<'a>,
     /// What stands for `object`: a mutation sees what those before it made.
-    pub object: &'a Json,
-    pub lens: &'a Lens<'a>,
-    pub policy: &'a Policy,
+    pub(super) object: &'a Json,
+    pub(super) lens: &'a Lens<'a>,
+    pub(super) policy: &'a Policy,
 }
 
 impl<'a> Names<'a> for Seen<'a> {

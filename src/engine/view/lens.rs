@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use serde_json::Value;
-
 use crate::engine::{
     kinds::{
         CORE, GATEWAY_API,
@@ -197,20 +195,6 @@ impl<'v> Lens<'v> {
         self.object(&self.view.config_maps, &(CORE, "ConfigMap"), namespace, name)
     }
 
-    /// A ConfigMap of our own namespace, whole.
-    pub fn params(&self, name: &str) -> Answer<&'v Value> {
-        let params = &self.view.params;
-        let look_up = LookUp::Object(ObjectKey::new(CORE, "ConfigMap", &params.namespace, name));
-        let answer = match params.objects.get(&params.namespace, name) {
-            _ if self.view.doubts(&look_up) => Answer::Unknown,
-            Some(object) => Answer::Found(&**object),
-            None if params.complete || self.view.is_closed() => Answer::Absent,
-            None => Answer::Unknown,
-        };
-        self.saw(look_up);
-        answer
-    }
-
     /// The workloads that are known to mount this ConfigMap.
     pub fn workloads_reading(&self, namespace: &str, config_map: &str) -> Vec<&'v Workload> {
         self.saw(LookUp::List { group: "apps", kind: "Deployment", namespace: namespace.into() });
@@ -250,7 +234,7 @@ impl<'v> Lens<'v> {
         namespace
     }
 
-    fn saw(&self, look_up: LookUp) {
+    pub(super) fn saw(&self, look_up: LookUp) {
         self.seen.borrow_mut().push(look_up);
     }
 }

@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 use serde::Serialize;
 
 use super::{Review, cut, visible};
-use crate::engine::limits::{DENIAL_BYTES, WARNING_CHARS, WARNINGS_CHARS};
+use crate::engine::{
+    base64,
+    limits::{DENIAL_BYTES, WARNING_CHARS, WARNINGS_CHARS},
+};
 
 /// What is answered to a review that was judged. Nothing of the object is repeated but what findings say of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,7 +114,7 @@ pub fn write(answer: &Answer, review: &Review<'_>) -> Vec<u8> {
             allowed: answer.allowed,
             status: (!answer.allowed).then(|| status(answer, review)),
             patch_type: patch.map(|_| "JSONPatch"),
-            patch: patch.map(base64),
+            patch: patch.map(base64::encode),
             audit_annotations: answer.audit.iter().map(|(key, value)| (key.as_str(), annotation(value))).collect(),
             warnings: warnings(&answer.warnings),
         },
@@ -230,41 +233,9 @@ fn within(text: &str) -> String {
     format!("{}…", text.get(..end).unwrap_or_default())
 }
 
-/// RFC 4648, padded: how Go writes and reads `[]byte`.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = [0, 1, 2].map(|at| u32::from(chunk.get(at).copied().unwrap_or_default()));
-        let bits = group.iter().fold(0, |bits, byte| bits << 8 | byte);
-        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let digit = DIGITS.get((bits >> shift & 63) as usize).copied().unwrap_or(b'=');
-            out.push(char::from(if at <= chunk.len() { digit } else { b'=' }));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        let cases = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (plain, encoded) in cases {
-            assert_eq!(base64(plain.as_bytes()), encoded, "{plain}");
-        }
-        assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
-    }
 
     #[test]
     fn messages_are_cut_at_a_finding_and_say_how_many_are_left() {

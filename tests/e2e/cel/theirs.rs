@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, mem::discriminant, time::Duration};
 
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, request};
 use kube::{
     Client, Config,
     client::Body,
@@ -176,7 +176,7 @@ impl Api {
         }
     }
 
-    /// One for the sample, where it is labelled with the number of the policy.
+    /// One for the sample, where it is annotated with the number of the policy.
     fn policy(&self, number: &str, variables: &Value, validations: &Value) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -190,8 +190,8 @@ impl Api {
                         "apiGroups": ["cel.test"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["samples"],
                     }],
                     "namespaceSelector": { "matchLabels": { LABEL: self.id } },
-                    "objectSelector": { "matchLabels": { NUMBER: number } },
                 },
+                "matchConditions": [{ "name": "its-number", "expression": format!("{ANNOTATION}['{NUMBER}'] == '{number}'") }],
                 "variables": variables,
                 "validations": validations,
             },
@@ -201,7 +201,7 @@ impl Api {
     /// What a policy says of its expressions, once it says anything.
     async fn judged(&self, sample: &Value, batch: usize, expected: usize) -> BTreeMap<usize, Verdict> {
         let mut sample = sample.clone();
-        sample["metadata"]["labels"][NUMBER] = json!(batch.to_string());
+        sample["metadata"]["annotations"][NUMBER] = json!(batch.to_string());
         let since = Instant::now();
         loop {
             let warnings = self.warnings(&self.samples(), &sample).await;
@@ -220,8 +220,25 @@ impl Api {
 
     /// What it answers, or its Status.
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
-        let request =
-            Request::post(path).header("content-type", "application/json").body(body.to_string().into_bytes());
+        self.send(Request::post(path), body).await
+    }
+
+    /// What it answers to an object that is made, or is to replace another, and is not stored.
+    pub(crate) async fn write_dry(&self, object: &Value, replaces: bool) -> Result<Value, Value> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).expect("a text");
+        let version = text("/apiVersion");
+        let version = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let (namespace, kind) = (text("/metadata/namespace"), text("/kind").to_lowercase());
+        let path = format!("{version}/namespaces/{namespace}/{kind}s");
+        if replaces {
+            let path = format!("{path}/{}?dryRun=All", text("/metadata/name"));
+            return self.send(Request::put(path), object).await;
+        }
+        self.post(&format!("{path}?dryRun=All"), object).await
+    }
+
+    async fn send(&self, request: request::Builder, body: &Value) -> Result<Value, Value> {
+        let request = request.header("content-type", "application/json").body(body.to_string().into_bytes());
         match self.client.request(request.expect("a request")).await {
             Ok(answer) => Ok(answer),
             Err(kube::Error::Api(status)) => Err(serde_json::to_value(status).expect("a Status")),
@@ -239,6 +256,7 @@ impl Api {
 
 /// Which of its policies judges the sample.
 const NUMBER: &str = "cel.test/number";
+const ANNOTATION: &str = "object.metadata.annotations";
 
 fn variables() -> Vec<Value> {
     VARIABLES.iter().map(|(name, of)| json!({ "name": name, "expression": of })).collect()

@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use crate::engine::cel::{
     ast::{Call, Kind, Literal},
-    check::{Bad, Checked, expr::Checker, names::dotted, unify::Parameters, words},
+    check::{
+        Bad, Checked,
+        expr::Checker,
+        names::{dotted, first_name},
+        unify::Parameters,
+        words,
+    },
     functions::Overload,
     library,
     types::Type,
@@ -22,7 +28,7 @@ impl Checker<'_> {
 
     /// As cel-go: first the arguments, then the target, which may turn out to be part of the function's name.
     fn in_order(&mut self, at: u32, call: &mut Call) -> Checked<Type> {
-        self.qualify(at, call)?;
+        self.qualify(call)?;
         if library::overloads(&call.function).is_empty() {
             if let Some(target) = &mut call.target {
                 self.expr(target)?;
@@ -43,7 +49,7 @@ impl Checker<'_> {
     }
 
     /// Makes `lists.range(3)`, a call of a member of `lists`, one of `lists.range`.
-    fn qualify(&mut self, at: u32, call: &mut Call) -> Checked<()> {
+    fn qualify(&mut self, call: &mut Call) -> Checked<()> {
         let Some(target) = &call.target else {
             if let Some(name) = call.function.strip_prefix('.') {
                 call.function = name.into();
@@ -63,7 +69,7 @@ impl Checker<'_> {
         }
         let is_variable = prefix.split('.').next().is_some_and(|root| self.is_variable(root));
         if !is_variable && words::is_library(&prefix) {
-            return Err(Bad::new(at, words::no_function(&name, false)));
+            return Err(Bad::new(first_name(target), words::no_function(&name, false)));
         }
         Ok(())
     }

@@ -102,6 +102,14 @@ pub(super) fn dotted(expr: &Expr) -> Option<String> {
     }
 }
 
+/// Where the first name of `a.b.c` stands.
+pub(super) fn first_name(expr: &Expr) -> u32 {
+    match &expr.kind {
+        Kind::Select { operand, .. } => first_name(operand),
+        _ => expr.at,
+    }
+}
+
 fn named_type(name: &str) -> Option<Type> {
     Some(match name {
         "bool" => Type::Bool,

@@ -195,4 +195,5 @@ fn types_that_grow_without_end_are_refused() {
         source.push_str(".map(x, [x, x])");
     }
     assert!(compile(&source).is_ok());
+    assert!(compile(&format!("{}true", "object.a < object.b && ".repeat(700))).is_ok(), "a full page is fine");
 }

@@ -152,13 +152,14 @@ pub(super) fn no_overload(function: &str, given: &[Type], member: bool) -> Strin
 }
 
 fn may_be(param: &Type, of: &Type) -> bool {
-    match (param, of) {
-        (Type::Parameter(_) | Type::Dyn, _) | (_, Type::Dyn) => true,
-        (Type::List(_), Type::List(_)) | (Type::Map(..), Type::Map(..)) | (Type::Optional(_), Type::Optional(_)) => {
-            true
-        }
-        _ => param == of,
-    }
+    matches!(
+        (param, of),
+        (Type::Parameter(_) | Type::Dyn, _)
+            | (_, Type::Dyn)
+            | (Type::List(_), Type::List(_))
+            | (Type::Map(..), Type::Map(..))
+            | (Type::Optional(_), Type::Optional(_))
+    ) || param == of
 }
 
 /// `(string, int)`, or `string.f(int)` of a member.

@@ -90,9 +90,8 @@ fn type_of() -> Type {
     Type::opaque("kubernetes.NamedFormat")
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is a `Run`")]
 fn constant<'a, const INDEX: usize>(_: &mut Call<'_, 'a>) -> Answer<'a> {
-    const { Ok(Value::Format(&FORMATS[INDEX])) }
+    FORMATS.get(INDEX).map(Value::Format).ok_or_else(Failure::no_such_overload)
 }
 
 fn named<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {

@@ -80,12 +80,9 @@ impl Quantity {
         parse::amount(text).map(|amount| Self { amount, computed: false })
     }
 
-    /// `==`. The API server has no answer where the right side was computed.
-    ///
-    /// # Errors
-    /// `no such overload`.
-    pub fn equals(&self, other: &Self) -> Result<bool, Failure> {
-        if other.computed { Err(Failure::no_such_overload()) } else { Ok(self == other) }
+    /// Whether `==` has an answer: the API server has none where the right side was computed.
+    pub const fn is_comparable_with(&self, other: &Self) -> bool {
+        !other.computed
     }
 
     /// Greater or less than zero.

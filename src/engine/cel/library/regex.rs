@@ -31,15 +31,19 @@ pub struct Pattern(Arc<Compiled>);
 struct Compiled {
     go: Arc<str>,
     regex: Regex,
-    /// About how many states it has.
-    size: usize,
+    /// About how many states a character is tried against at worst.
+    width: usize,
 }
 
 /// Characters of a text that are tried against a state take this many to be worth a step of the meter: most are tried against few.
 const STATES_OF_A_STEP: usize = 4;
 
-/// A state is made of several, and optimised.
-const STEPS_TO_MAKE_A_STATE: usize = 20;
+/// What follows a text that was found is read this fast while the next one is looked for.
+const BYTES_READ_IN_A_STEP: usize = 16;
+
+/// A state takes about a microsecond where there are many, and what is small takes as long as a hundred states.
+const STEPS_TO_MAKE_A_STATE: usize = 60;
+const STATES_OF_ANY: usize = 100;
 
 /// With what searching keeps of it.
 const BYTES_OF_A_STATE: usize = 200;
@@ -112,6 +116,8 @@ fn find_all<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     for each in pattern.0.regex.find_iter(text.as_str()).take(most) {
+        // To find the next one, all that follows may be read.
+        call.meter.work((text.as_str().len() - each.start()) / BYTES_READ_IN_A_STEP)?;
         call.meter.allocate_items(1)?;
         call.meter.allocate(each.len())?;
         found.push(strings::part(text, each.start(), each.end()));
@@ -157,7 +163,7 @@ impl Patterns {
             None => self.make(pattern, meter)?,
         };
         let made = made.map_err(|why| Failure::error(format!("{prefix}{why}")))?;
-        meter.work(text.len().saturating_add(1).saturating_mul(made.0.size) / STATES_OF_A_STEP)?;
+        meter.work(text.len().saturating_add(1).saturating_mul(made.0.width) / STATES_OF_A_STEP)?;
         Ok(made)
     }
 
@@ -165,8 +171,9 @@ impl Patterns {
         meter.work(pattern.len())?;
         let translated = syntax::translate(pattern).map_err(wrong);
         if let Ok(translated) = &translated {
-            meter.work(translated.size.saturating_mul(STEPS_TO_MAKE_A_STATE))?;
-            meter.allocate(translated.size.saturating_mul(BYTES_OF_A_STATE))?;
+            let states = translated.size.saturating_add(STATES_OF_ANY);
+            meter.work(states.saturating_mul(STEPS_TO_MAKE_A_STATE))?;
+            meter.allocate(states.saturating_mul(BYTES_OF_A_STATE))?;
         }
         let made = translated.and_then(|translated| compile(pattern, &translated));
         self.made.insert(pattern.into(), made.clone());
@@ -179,7 +186,7 @@ fn compile(pattern: &str, translated: &Translated) -> Result<Pattern, String> {
         .nest_limit(10 * u32::try_from(limits::CEL_PATTERN_DEPTH).unwrap_or(u32::MAX / 10))
         .build()
         .map_err(|_| wrong(syntax::refusal("expression too large", pattern)))?;
-    Ok(Pattern(Arc::new(Compiled { go: pattern.into(), regex, size: translated.size })))
+    Ok(Pattern(Arc::new(Compiled { go: pattern.into(), regex, width: translated.width })))
 }
 
 /// In Go's words.

@@ -31,10 +31,7 @@ pub(super) fn expect_cost(table: &[(&str, u64)]) {
 
 fn tried(source: &str) -> (String, u64) {
     let scope = Scope { names: vec![("object", Type::Dyn)], ..Scope::default() };
-    let program = match Program::compile(source, &scope) {
-        Ok(program) => program,
-        Err(_) => return ("refused".to_owned(), 0),
-    };
+    let Ok(program) = Program::compile(source, &scope) else { return ("refused".to_owned(), 0) };
     let object = Object(json!({
         "ints": [3, 1, 2], "doubles": [1.5, 0.5], "mixed": [1, 2.5, "a", null, [1]], "texts": ["b", "a"], "nested": [[1, 2], [3]],
         "text": "añb😀", "hundred": "x".repeat(100), "number": 3, "bad": "(", "pattern": "[a-z]+", "null": null,

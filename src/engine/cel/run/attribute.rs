@@ -41,7 +41,7 @@ impl<'a> Runner<'_, 'a> {
     #[inline(never)]
     pub(super) fn attribute(&mut self, expr: &'a Expr) -> Answer<'a> {
         if let Kind::Select { test: true, .. } = &expr.kind {
-            return self.resolve(expr).map(Found::is_there);
+            return self.resolve(expr).map(Found::into_presence);
         }
         let found = self.resolve(expr);
         let cost = u64::from(!is_rooted_in_conditional(expr));
@@ -160,7 +160,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn is_there(self) -> Value<'a> {
+    fn into_presence(self) -> Value<'a> {
         match self {
             Self::Plain(value) => value,
             Self::Optional(_) => Value::Bool(true),

@@ -2,7 +2,7 @@
 
 use crate::engine::cel::{
     Answer, Failure, Value,
-    ast::{Call, Expr},
+    ast::{Call, Element, Expr, Kind},
     functions::{self, Overload},
     library::{self, standard::names},
     macros,
@@ -25,7 +25,10 @@ impl<'a> Runner<'_, 'a> {
             (names::NOT_STRICTLY_FALSE, [arg]) => self.not_strictly_false(arg),
             (names::ADD, [_, more]) if self.gathers(call) => self.append(call, more),
             (macros::MAP_INSERT, _) if self.gathers(call) => self.insert(call),
-            (names::IN, [value, list]) if constant::is_set(list) => self.within_set(call, value, list),
+            (names::IN, [value, list]) => match constant::set(list) {
+                Some(set) => self.within_set(value, set),
+                None => self.binary(call, value, list),
+            },
             _ => self.call_function(call),
         }
     }
@@ -34,11 +37,18 @@ impl<'a> Runner<'_, 'a> {
         match (&call.target, call.args.as_slice()) {
             (Some(target), [other]) if &*call.function == "or" => self.or_other(target, other, false),
             (Some(target), [other]) if &*call.function == "orValue" => self.or_other(target, other, true),
-            (None, [_]) if !self.free && constant::is_constant_call(call) => self.for_free(call),
+            (None, [_]) if !self.free && self.is_constant_call(call)? => self.for_free(call),
             (None, [arg]) | (Some(arg), []) => self.unary(call, arg),
             (None, [left, right]) | (Some(left), [right]) => self.binary(call, left, right),
             _ => self.many(call),
         }
+    }
+
+    fn is_constant_call(&mut self, call: &Call) -> Result<bool, Failure> {
+        let mut seen = 0;
+        let constant = constant::is_constant_call(call, &mut seen);
+        self.meter.work(seen / 8)?;
+        Ok(constant)
     }
 
     /// What cel-go ran when it compiled.
@@ -51,15 +61,21 @@ impl<'a> Runner<'_, 'a> {
     }
 
     #[inline(never)]
-    fn within_set(&mut self, call: &'a Call, value: &'a Expr, list: &'a Expr) -> Answer<'a> {
-        if constant::is_constant_call(call) {
+    fn within_set(&mut self, value: &'a Expr, set: &'a [Element]) -> Answer<'a> {
+        // cel-go does not even run what is to be found in nothing.
+        if set.is_empty() {
             return Ok(Value::Bool(false));
         }
         let value = self.eval(value)?;
-        match self.eval(list)? {
-            Value::List(list) => Ok(Value::Bool(list.contains(&value, self.meter)?)),
-            _ => Err(Failure::no_such_overload()),
+        self.meter.work(set.len() / 8)?;
+        for element in set {
+            if let Kind::Literal(literal) = &element.value.kind
+                && value.equals(&constant::value(literal), self.meter)?
+            {
+                return Ok(Value::Bool(true));
+            }
         }
+        Ok(Value::Bool(false))
     }
 
     #[inline(never)]

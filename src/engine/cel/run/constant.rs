@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::engine::cel::{
     Value,
-    ast::{Call, Expr, Kind, Literal},
+    ast::{Call, Element, Expr, Kind, Literal},
+    library::standard::names,
     value::{Bytes, Text},
 };
 
@@ -28,35 +29,39 @@ pub(super) fn type_value(name: &Arc<str>) -> Value<'_> {
     Value::Type(Text::Borrowed(name))
 }
 
-/// Whether it is a literal, or a list, map or conversion of nothing else.
-pub(super) fn is_constant(expr: &Expr) -> bool {
+/// Whether it is a literal, or a list, map or conversion of nothing else; `seen` counts what was looked at.
+pub(super) fn is_constant(expr: &Expr, seen: &mut usize) -> bool {
+    *seen += 1;
     match &expr.kind {
         Kind::Literal(_) | Kind::Type(_) => true,
-        Kind::List(elements) => elements.iter().all(|element| is_constant(&element.value)),
-        Kind::Map(entries) => entries.iter().all(|entry| is_constant(&entry.key) && is_constant(&entry.value)),
-        Kind::Call(call) => is_constant_call(call),
+        Kind::List(elements) => elements.iter().all(|element| is_constant(&element.value, seen)),
+        Kind::Map(entries) => {
+            entries.iter().all(|entry| is_constant(&entry.key, seen) && is_constant(&entry.value, seen))
+        }
+        Kind::Call(call) => is_constant_call(call, seen),
         _ => false,
     }
 }
 
-pub(super) fn is_constant_call(call: &Call) -> bool {
+pub(super) fn is_constant_call(call: &Call, seen: &mut usize) -> bool {
     match (&call.target, call.args.as_slice()) {
-        (None, [arg]) => CONVERSIONS.contains(&&*call.function) && is_constant(arg),
-        (None, [_, list]) => is_never_in(call, list),
+        (None, [arg]) => CONVERSIONS.contains(&&*call.function) && is_constant(arg, seen),
+        // Which is false whatever is in it.
+        (None, [_, list]) => {
+            &*call.function == names::IN && matches!(&list.kind, Kind::List(elements) if elements.is_empty())
+        }
         _ => false,
     }
 }
 
-/// `x in []`, which is false whatever `x` is.
-fn is_never_in(call: &Call, list: &Expr) -> bool {
-    &*call.function == "@in" && matches!(&list.kind, Kind::List(elements) if elements.is_empty())
-}
-
-/// Whether `in` looks for it in a set, which cel-go makes when it compiles.
-pub(super) fn is_set(list: &Expr) -> bool {
-    let primitive = |expr: &Expr| match &expr.kind {
+/// The elements of a list in which `in` looks as in a set, which cel-go makes when it compiles.
+pub(super) fn set(list: &Expr) -> Option<&[Element]> {
+    let primitive = |element: &Element| match &element.value.kind {
         Kind::Literal(literal) => !matches!(literal, Literal::Null | Literal::Bytes(_)),
         _ => false,
     };
-    matches!(&list.kind, Kind::List(elements) if elements.iter().all(|element| primitive(&element.value)))
+    match &list.kind {
+        Kind::List(elements) if elements.iter().all(primitive) => Some(elements),
+        _ => None,
+    }
 }

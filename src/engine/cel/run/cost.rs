@@ -48,8 +48,8 @@ pub fn search(text: u64, pattern: u64) -> u64 {
 /// What going through a value and all that is in it costs.
 pub fn walk(value: &Value<'_>) -> u64 {
     match value {
-        Value::String(text) => floor(text.as_str().len() as f64 * TRAVERSAL),
-        Value::Bytes(bytes) => floor(bytes.as_slice().len() as f64 * TRAVERSAL),
+        Value::String(text) => floor(float(text.as_str().len() as u64) * TRAVERSAL),
+        Value::Bytes(bytes) => floor(float(bytes.as_slice().len() as u64) * TRAVERSAL),
         Value::List(List::Range(below)) => u64::try_from(*below).unwrap_or_default(),
         Value::List(list) => list.iter().map(|item| walk(&item)).fold(0, u64::saturating_add),
         Value::Map(map) => walk_map(map),
@@ -62,10 +62,15 @@ fn walk_map(map: &Map<'_>) -> u64 {
 }
 
 fn scaled(size: u64, factor: f64) -> u64 {
-    floor((size as f64 * factor).ceil())
+    floor((float(size) * factor).ceil())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are small, and never below zero")]
 fn floor(cost: f64) -> u64 {
     cost as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
+const fn float(size: u64) -> f64 {
+    size as f64
 }

@@ -26,12 +26,13 @@ fn is(value: &Value<'_>, of: &Type) -> bool {
         | (Type::Duration, Value::Duration(_))
         | (Type::Timestamp, Value::Timestamp(_))
         | (Type::Optional(_), Value::Optional(_))
-        | (Type::Type(_), Value::Type(_)) => true,
+        | (Type::Type(_), Value::Type(_))
+        // Objects of a request are maps of JSON.
+        | (Type::Object(_), Value::Map(_)) => true,
         (Type::List(of), Value::List(list)) => is_list(list, of),
         (Type::Map(key, of), Value::Map(map)) => is_map(map, key, of),
         (Type::Opaque(name), value) => **name == *value.type_name().as_str(),
         (Type::Object(of), Value::Struct(made)) => of.name == made.of,
-        (Type::Object(_), Value::Map(_)) => true,
         _ => false,
     }
 }
@@ -58,10 +59,13 @@ fn is_operator(function: &str) -> bool {
     function.contains('_') || function.starts_with('@')
 }
 
-/// In cel-go's words: operators say no more than that.
+/// In cel-go's words: functions of one implementation say less.
 pub(super) fn no_such_overload(function: &str, args: &[Value<'_>]) -> Failure {
-    if is_operator(function) {
+    if is_operator(function) || matches!(function, "contains" | "startsWith" | "endsWith") {
         return Failure::no_such_overload();
+    }
+    if is_singleton(function) {
+        return Failure::error(format!("no such overload: {function}"));
     }
     let types: Vec<String> = args.iter().map(|value| value.type_name().as_str().to_owned()).collect();
     Failure::error(format!("no such overload: {function}({})", types.join(", ")))

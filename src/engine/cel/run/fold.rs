@@ -215,28 +215,41 @@ impl<'a> Runner<'_, 'a> {
         }
     }
 
-    /// `cel.@mapInsert(@result, k, v)`, in place.
+    /// `cel.@mapInsert(@result, k, v)` and `cel.@mapInsert(@result, {k: v})`, in place.
     #[inline(never)]
     pub(super) fn insert(&mut self, call: &'a Call) -> Answer<'a> {
         let Some(index) = self.scope.checked_sub(1) else { return Err(Failure::no_such_overload()) };
-        let gathered = self.gathered(index);
-        self.charged(1, gathered.map(drop))?;
-        let mut args = Vec::with_capacity(2);
-        for arg in call.args.iter().skip(1) {
-            args.push(self.eval(arg)?);
+        let gathered = self.gathered(index).map(drop);
+        let gathered = self.charged(1, gathered);
+        let more = match call.args.as_slice() {
+            // cel-go runs both arguments of two, and of three none after one that fails.
+            [_, entries] => self.eval(entries).map(|entries| [entries, Value::Null]),
+            [_, key, value] if gathered.is_ok() => {
+                let key = self.eval(key)?;
+                Ok([key, self.eval(value)?])
+            }
+            _ => return gathered.map(|()| Value::Null),
+        };
+        match gathered.and_then(|()| self.take_gathered()) {
+            Ok(gathered) => {
+                let more = self.charged(1, more)?;
+                self.inserted(gathered, more, call.args.len() == 2)
+            }
+            failed => self.charged(1, failed),
         }
-        let gathered = self.take_gathered()?;
-        self.charge(1)?;
+    }
+
+    fn inserted(&mut self, gathered: Value<'a>, more: [Value<'a>; 2], all: bool) -> Answer<'a> {
         let Value::Map(map) = gathered else { return Err(Failure::no_such_overload()) };
         let mut entries = standard::entries_of(map, self.meter)?;
         let inside = Rc::make_mut(&mut entries);
-        match args.as_slice() {
-            [key, value] => standard::put(inside, key, value.clone(), self.meter)?,
-            [Value::Map(other)] => {
+        match more {
+            [Value::Map(other), _] if all => {
                 for (key, value) in other.iter() {
                     standard::put(inside, &key.to_value(), value, self.meter)?;
                 }
             }
+            [key, value] if !all => standard::put(inside, &key, value, self.meter)?,
             _ => return Err(Failure::no_such_overload()),
         }
         Ok(Value::Map(Map::Shared(entries)))

@@ -39,9 +39,17 @@ impl<'a> Runner<'_, 'a> {
             (Ok(left), Ok(right)) => {
                 let equal = left.equals(&right, self.meter)?;
                 self.charge(equality_cost(&left, &right))?;
+                // cel-go takes no answer for unequal, but only where that is asked.
+                if !left.is_comparable_with(&right) {
+                    return if wanted { Err(Failure::no_such_overload()) } else { Ok(Value::Bool(true)) };
+                }
                 Ok(Value::Bool(equal == wanted))
             }
-            (Err(failure), _) | (_, Err(failure)) => {
+            (Err(failure), Ok(other)) | (Ok(other), Err(failure)) => {
+                self.charge(cost::traversal(cost::size(&other).min(1)))?;
+                Err(failure)
+            }
+            (Err(failure), Err(_)) => {
                 self.charge(1)?;
                 Err(failure)
             }
@@ -80,11 +88,7 @@ impl<'a> Runner<'_, 'a> {
 }
 
 fn keep(kept: &mut Option<Failure>, failure: Failure) {
-    let replaces = match (&kept, &failure) {
-        (None, _) => true,
-        (Some(Failure::Error(_)), Failure::Unknown(_)) => true,
-        _ => false,
-    };
+    let replaces = matches!((&kept, &failure), (None, _) | (Some(Failure::Error(_)), Failure::Unknown(_)));
     if replaces {
         *kept = Some(failure);
     }

@@ -34,7 +34,7 @@ impl<'a> Runner<'_, 'a> {
     }
 
     fn made(&mut self, expr: &'a Expr, cost: u64, make: impl FnOnce(&mut Self) -> Answer<'a>) -> Answer<'a> {
-        if self.free || !constant::is_constant(expr) {
+        if self.free || !self.is_constant(expr)? {
             let made = make(self);
             return self.charged(cost, made);
         }
@@ -42,6 +42,13 @@ impl<'a> Runner<'_, 'a> {
         let made = make(self);
         self.free = false;
         made
+    }
+
+    fn is_constant(&mut self, expr: &Expr) -> Result<bool, Failure> {
+        let mut seen = 0;
+        let constant = constant::is_constant(expr, &mut seen);
+        self.meter.work(seen / 8)?;
+        Ok(constant)
     }
 
     #[inline(never)]

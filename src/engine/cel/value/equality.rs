@@ -32,6 +32,23 @@ impl Value<'_> {
         })
     }
 
+    /// Whether `==` has an answer. Kubernetes' own types have none for what is of another type than they are.
+    pub fn is_comparable_with(&self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Self::Quantity(one), Value::Quantity(other)) => one.is_comparable_with(other),
+            (Self::Semver(_), Value::Semver(_))
+            | (Self::Ip(_), Value::Ip(_))
+            | (Self::Cidr(_), Value::Cidr(_))
+            | (Self::Url(_), Value::Url(_))
+            | (Self::Format(_), Value::Format(_))
+            | (_, Value::Null) => true,
+            (Self::Quantity(_) | Self::Semver(_) | Self::Ip(_) | Self::Cidr(_) | Self::Url(_) | Self::Format(_), _) => {
+                false
+            }
+            _ => true,
+        }
+    }
+
     /// Of what holds no other values.
     #[inline(never)]
     fn equals_plain(&self, other: &Value<'_>) -> bool {

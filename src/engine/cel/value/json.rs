@@ -1,38 +1,103 @@
-//! Values as JSON, for what a mutation writes.
+//! Values as JSON, for what a mutation writes: as a MutatingAdmissionPolicy writes them (protobuf's JSON of `structpb.Value`).
 
-use serde_json::{Map as JsonMap, Value as Json};
+use serde_json::{Map as JsonMap, Number, Value as Json};
 
-use crate::engine::cel::{Failure, Value, value::Key};
+use crate::engine::{
+    base64,
+    cel::{
+        Failure, Value,
+        value::{Key, List, Map, Struct, number},
+    },
+    limits,
+};
+
+/// Ints up to this are numbers, and beyond it texts: JavaScript's `Number.MAX_SAFE_INTEGER`.
+const EXACT: u64 = (1 << 53) - 1;
 
 impl Value<'_> {
     /// # Errors
-    /// A value that JSON has no form for.
+    /// A value that JSON has no form for, or more than a mutation may write.
     pub fn to_json(&self) -> Result<Json, Failure> {
-        Ok(match self {
-            Value::Null | Value::Optional(None) => Json::Null,
+        Writer { left: limits::CEL_JSON }.value(self)
+    }
+}
+
+struct Writer {
+    /// Bytes and values that may still be written.
+    left: usize,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn value(&mut self, value: &Value<'_>) -> Result<Json, Failure> {
+        self.take(1)?;
+        Ok(match value {
+            Value::Null => Json::Null,
             Value::Bool(value) => (*value).into(),
-            Value::Int(value) => (*value).into(),
-            Value::Uint(value) => (*value).into(),
-            Value::Double(value) => {
-                let number = serde_json::Number::from_f64(*value);
-                Json::Number(number.ok_or_else(|| Failure::error(format!("JSON has no number for `{value}`")))?)
+            Value::Int(value) if value.unsigned_abs() <= EXACT => (*value).into(),
+            Value::Int(value) => value.to_string().into(),
+            Value::Uint(value) if *value <= EXACT => (*value).into(),
+            Value::Uint(value) => value.to_string().into(),
+            Value::Double(value) => double(*value)?,
+            Value::String(text) => {
+                self.take(text.as_str().len())?;
+                text.as_str().into()
             }
-            Value::String(text) => text.as_str().into(),
-            Value::List(list) => Json::Array(list.iter().map(|item| item.to_json()).collect::<Result<_, _>>()?),
-            Value::Map(map) => {
-                let mut object = JsonMap::new();
-                for (key, value) in map.iter() {
-                    let Key::String(key) = key else { return Err(Failure::error("JSON has no keys but texts")) };
-                    object.insert(key.as_str().to_owned(), value.to_json()?);
-                }
-                Json::Object(object)
+            Value::Bytes(bytes) => {
+                self.take(bytes.as_slice().len())?;
+                base64::encode(bytes.as_slice()).into()
             }
-            Value::Struct(made) => {
-                let fields = made.fields.iter().map(|(name, value)| Ok((name.to_string(), value.to_json()?)));
-                Json::Object(fields.collect::<Result<_, Failure>>()?)
-            }
-            Value::Optional(Some(value)) => value.to_json()?,
+            Value::Duration(duration) => duration.to_string().into(),
+            Value::Timestamp(time) => time.to_string().into(),
+            Value::List(list) => self.list(list)?,
+            Value::Map(map) => self.map(map)?,
+            Value::Struct(made) => self.fields(made)?,
+            Value::Optional(Some(value)) => self.value(value)?,
+            Value::Optional(None) => return Err(Failure::error("optional.none() dereference")),
             other => return Err(Failure::error(format!("JSON has no form for `{}`", other.type_name().as_str()))),
         })
     }
+
+    #[inline(never)]
+    fn list(&mut self, list: &List<'_>) -> Result<Json, Failure> {
+        list.iter().map(|item| self.value(&item)).collect::<Result<_, _>>().map(Json::Array)
+    }
+
+    #[inline(never)]
+    fn map(&mut self, map: &Map<'_>) -> Result<Json, Failure> {
+        let mut object = JsonMap::new();
+        for (key, value) in map.iter() {
+            let Key::String(key) = key else {
+                return Err(Failure::error(format!("JSON has no keys but texts, and not `{key}`")));
+            };
+            self.take(key.as_str().len())?;
+            object.insert(key.as_str().to_owned(), self.value(&value)?);
+        }
+        Ok(Json::Object(object))
+    }
+
+    #[inline(never)]
+    fn fields(&mut self, made: &Struct<'_>) -> Result<Json, Failure> {
+        let mut object = JsonMap::new();
+        for (name, value) in &made.fields {
+            object.insert(name.to_string(), self.value(value)?);
+        }
+        Ok(Json::Object(object))
+    }
+
+    fn take(&mut self, size: usize) -> Result<(), Failure> {
+        let too_large = || Failure::error(format!("a mutation may write {} bytes, and no more", limits::CEL_JSON));
+        self.left = self.left.checked_sub(size).ok_or_else(too_large)?;
+        Ok(())
+    }
+}
+
+/// A whole number is written without a point, as Go writes it.
+fn double(value: f64) -> Result<Json, Failure> {
+    if let Some(int) = number::exact_int(value) {
+        return Ok(int.into());
+    }
+    let none = || Failure::error(format!("JSON has no number for `{}`", number::shortest(value)));
+    Number::from_f64(value).map(Json::Number).ok_or_else(none)
 }

@@ -41,6 +41,7 @@ impl<'a> List<'a> {
         }
     }
 
+    #[expect(clippy::iter_without_into_iter, reason = "elements are made, and none is lent")]
     pub const fn iter(&self) -> Items<'_, 'a> {
         Items { list: self, next: 0 }
     }

@@ -44,6 +44,7 @@ impl<'a> Map<'a> {
         }
     }
 
+    #[expect(clippy::iter_without_into_iter, reason = "elements are made, and none is lent")]
     pub fn iter(&self) -> Entries<'_, 'a> {
         match self {
             Map::Json(entries) => Entries::Json(entries.iter()),

@@ -46,7 +46,7 @@ pub fn int_of_double(value: f64) -> Option<i64> {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
 pub fn uint_of_double(value: f64) -> Option<u64> {
-    (value >= 0.0 && value < BEYOND_UINT).then_some(value as u64)
+    (0.0..BEYOND_UINT).contains(&value).then_some(value as u64)
 }
 
 /// Only a whole number.
@@ -111,6 +111,7 @@ fn without_underscores(text: &str) -> Option<String> {
 }
 
 /// `1.8p-2`, of what follows `0x`: the exponent, a power of two, must be there.
+#[expect(clippy::cast_precision_loss, reason = "it is rounded to the nearest double")]
 fn parse_hexadecimal(text: &str) -> Option<f64> {
     let text = without_underscores(text.strip_prefix('_').unwrap_or(text))?.to_ascii_lowercase();
     let (digits, exponent) = text.split_once('p')?;

@@ -89,13 +89,11 @@ fn precision(text: &str) -> Result<(i64, &str), String> {
         return Err("could not find end of precision specifier".to_owned());
     }
     let digits = digits.strip_suffix(rest).unwrap_or_default();
-    match digits.parse() {
-        Ok(precision) => Ok((precision, rest)),
-        Err(_) => {
-            let why = if digits.is_empty() { "invalid syntax" } else { "value out of range" };
-            Err(format!("error while converting precision to integer: strconv.Atoi: parsing \"{digits}\": {why}"))
-        }
-    }
+    let precision = digits.parse().map_err(|_| {
+        let why = if digits.is_empty() { "invalid syntax" } else { "value out of range" };
+        format!("error while converting precision to integer: strconv.Atoi: parsing \"{digits}\": {why}")
+    })?;
+    Ok((precision, rest))
 }
 
 // === impl Clause ===

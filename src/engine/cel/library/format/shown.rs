@@ -117,7 +117,9 @@ impl Shown<'_> {
 
     /// In the order of the keys as they are shown.
     fn map(&mut self, map: &Map<'_>) -> Result<(), Failure> {
-        let mut entries: Vec<(String, Value<'_>)> = map.iter().map(|(key, value)| (shown_key(&key), value)).collect();
+        self.meter.allocate_items(map.len())?;
+        let shown = map.iter().map(|(key, value)| Ok((shown_key(&key)?, value)));
+        let mut entries = shown.collect::<Result<Vec<(String, Value<'_>)>, Failure>>()?;
         entries.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.text("{")?;
         for (index, (key, value)) in entries.iter().enumerate() {
@@ -144,10 +146,14 @@ fn utf8<'b>(bytes: &'b Bytes<'_>) -> Result<&'b str, Failure> {
     str::from_utf8(bytes.as_slice()).map_err(|_| Failure::error(refused))
 }
 
-fn shown_key(key: &Key<'_>) -> String {
+fn shown_key(key: &Key<'_>) -> Result<String, Failure> {
     match key {
-        Key::String(string) => go::quote(string.as_str()),
-        other => other.to_string(),
+        Key::String(string) => Ok(go::quote(string.as_str())),
+        Key::Other(key) => Err(Failure::error(format!(
+            "error during formatting: no formatting function for map key of type {}",
+            key.type_name().as_str()
+        ))),
+        other => Ok(other.to_string()),
     }
 }
 

@@ -16,7 +16,7 @@ fn each_format_knows_its_own() {
         ("qualifiedName", &["a", "A_b.c-D", "a.b/C"], &["", "a/b/c", "/a", "a/", "A/b", "-a", "a b", &long]),
         ("dns1123LabelPrefix", &["a-", "1--", "a"], &["", "-", "-a-", "a.b-"]),
         ("dns1123SubdomainPrefix", &["a.b-", "a"], &["-", "a..b-"]),
-        ("dns1035LabelPrefix", &["a-", "ab--"], &["-", "1b-", "B-"]),
+        ("dns1035LabelPrefix", &["a-", "ab--"], &["-", "1b-", "Bb-"]),
         ("labelValue", &["", "a", "A_b.c"], &["-a", "a-", "a b", "\u{e9}", &long]),
         ("uri", &["http://h", "/path"], &["", "path", "::"]),
         (

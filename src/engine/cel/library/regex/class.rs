@@ -2,8 +2,8 @@
 
 use crate::engine::cel::library::regex::syntax::{Flags, consumed, literal, refusal};
 
-/// States of a class of Unicode, as there are hundreds of ranges in most.
-const UNICODE_SIZE: usize = 300;
+/// States of a class of Unicode, as there are hundreds of ranges in most, each of several bytes.
+const UNICODE_SIZE: usize = 800;
 
 /// What Go takes for a general category, and what it takes for one: `Any`, `Assigned`.
 const CATEGORIES: &str = "

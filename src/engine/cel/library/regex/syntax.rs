@@ -10,8 +10,10 @@ use crate::engine::{cel::library::regex::class, limits};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Translated {
     pub(super) pattern: String,
-    /// About how many states it has: what it takes to make it, and to match one character at worst.
+    /// About how many states it has: what it takes to make it.
     pub(super) size: usize,
+    /// About how many of them one character is tried against at worst.
+    pub(super) width: usize,
 }
 
 /// # Errors
@@ -33,7 +35,7 @@ pub(super) fn translate(pattern: &str) -> Result<Translated, String> {
     if item.size > limits::CEL_PATTERN {
         return Err(refusal("expression too large", pattern));
     }
-    Ok(Translated { pattern: item.text, size: item.size })
+    Ok(Translated { pattern: item.text, size: item.size, width: item.width })
 }
 
 pub(super) fn refusal(what: &str, place: &str) -> String {
@@ -70,6 +72,7 @@ pub(super) struct Flags {
 struct Item {
     text: String,
     size: usize,
+    width: usize,
     /// The product of the repetitions nested in it.
     repetitions: usize,
     depth: usize,
@@ -101,7 +104,7 @@ struct Parser<'p> {
 
 impl Item {
     fn new(text: impl Into<String>, size: usize) -> Self {
-        Self { text: text.into(), size, repetitions: 1, depth: 0 }
+        Self { text: text.into(), size, width: size.min(4), repetitions: 1, depth: 0 }
     }
 
     fn joined(items: Vec<Self>, between: &str) -> Self {
@@ -109,6 +112,7 @@ impl Item {
         Self {
             text: texts.join(between),
             size: items.iter().fold(1, |sum, item| sum.saturating_add(item.size)),
+            width: items.iter().fold(1, |sum, item| sum.saturating_add(item.width)),
             repetitions: items.iter().map(|item| item.repetitions).max().unwrap_or(1),
             depth: items.iter().map(|item| item.depth).max().unwrap_or_default(),
         }
@@ -119,6 +123,7 @@ impl Item {
         Self {
             text: format!("(?:{}{operator})", self.text),
             size: self.size.saturating_mul(times.max(1)).saturating_add(1),
+            width: self.width.saturating_mul(times.max(1)).saturating_add(1),
             repetitions: if times == 0 { 1 } else { self.repetitions.saturating_mul(times) },
             depth: self.depth + 1,
         }

@@ -125,10 +125,10 @@ fn join_bytes<'a>(one: &Bytes<'a>, other: &Bytes<'a>, meter: &mut Meter) -> Answ
 /// # Errors
 /// Where it is more than the request may make.
 pub fn join<'a>(mut one: List<'a>, other: &List<'a>, meter: &mut Meter) -> Answer<'a> {
-    if one.len() == 0 {
+    if one.is_empty() {
         return Ok(Value::List(other.clone()));
     }
-    if other.len() == 0 {
+    if other.is_empty() {
         return Ok(Value::List(one));
     }
     if let List::Shared(items) = &mut one

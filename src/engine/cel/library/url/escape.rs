@@ -94,5 +94,5 @@ fn hex(digits: &[u8]) -> Option<u8> {
 }
 
 fn bad_escape(escape: &[u8]) -> String {
-    format!("invalid URL escape {}", go::quote(&String::from_utf8_lossy(escape)))
+    format!("invalid URL escape {}", go::quote_bytes(escape))
 }

@@ -189,7 +189,7 @@ fn nothing_that_chance_writes_brings_it_down() {
         for seed in SEEDS {
             assert!(attempt(seed, &object), "{seed}");
         }
-        for round in 0..1_500 {
+        for round in 0..3_000 {
             let source = if round % 2 == 0 { chance.broken() } else { chance.expression(&functions, 1 + round % 5) };
             if source.len() <= limits::CEL_SOURCE {
                 compiled += usize::from(attempt(&source, &object));
@@ -197,5 +197,40 @@ fn nothing_that_chance_writes_brings_it_down() {
         }
         assert!(compiled > 50, "{compiled} compiled: chance writes too little that is right");
     };
-    std::thread::Builder::new().stack_size(STACK).spawn(made).unwrap().join().unwrap();
+    on_small_stack(made);
+}
+
+#[test]
+fn what_is_nested_as_deep_as_may_be_runs() {
+    let nested =
+        |open: &str, inner: &str, close: &str, times| format!("{}{inner}{}", open.repeat(times), close.repeat(times));
+    let sources = [
+        nested("(", "1", ")", 249),
+        nested("[", "1", "]", 249),
+        nested("{'a':", "1", "}", 249),
+        nested("string(", "'a'", ")", 249),
+        nested("dyn(", "object", ")", 249),
+        nested("!(", "true", ")", 190),
+        nested("true ? (", "1", ") : 1", 240),
+        nested("1 + (", "1", ")", 240),
+        nested("[1].all(x,", "true", ")", limits::CEL_FOLDS),
+        nested("[1].map(x,", "object", ")", limits::CEL_FOLDS),
+        nested("[2, 1].sortBy(x, ", "x", ")[0]", 20),
+        nested("[[", "object", "][0]]", 120),
+        format!("1{}", "+1".repeat(249)),
+        format!("object{}", ".a".repeat(249)),
+        format!("object{}", ".?a".repeat(249)),
+        format!("dyn([]){}", "[0]".repeat(249)),
+        format!("'a'{}", ".trim()".repeat(249)),
+        format!("[1]{}", ".map(x, x)".repeat(60)),
+        format!("optional.of(1){}", ".optMap(x, x)".repeat(8)),
+        format!("true{}", " && true".repeat(2_000)),
+    ];
+    for source in sources {
+        on_small_stack(move || assert!(attempt(&source, &Object(json!({}))), "{source}"));
+    }
+}
+
+fn on_small_stack(run: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap();
 }
