@@ -205,11 +205,11 @@ fn status(standing: &Standing, policy: Option<&Policy>, view: &View, registered:
     let ready = match (&standing.problem, standing.in_force) {
         (None, _) => condition("Ready", "True", "Compiled", format!("it is in force{idle}")),
         (Some(problem), true) => {
-            let message = format!("{problem}; the last version that was right stays in force{idle}");
+            let message = told(problem, &format!("the last version that was right stays in force{idle}"));
             condition("Ready", "False", "DoesNotCompile", message)
         }
         (Some(problem), false) => {
-            condition("Ready", "False", "DoesNotCompile", format!("{problem}; no version of it is in force"))
+            condition("Ready", "False", "DoesNotCompile", told(problem, "no version of it is in force"))
         }
     };
     let registered = match (policy, registered) {
@@ -277,6 +277,14 @@ pub(super) fn conditions(live: &Value, wanted: &[Condition], generation: i64, no
         })
     });
     conditions.collect::<Vec<_>>().into()
+}
+
+/// What is wrong and what follows, and below that the expression with its caret, where it is one.
+fn told(problem: &str, follows: &str) -> String {
+    match problem.split_once('\n') {
+        Some((problem, expression)) => format!("{problem}; {follows}\n{expression}"),
+        None => format!("{problem}; {follows}"),
+    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Objects {
         if let Some(own) = ask.own {
             object["self"] = own.clone();
         }
-        let request = self.attributes(&object, ask);
+        let attributes = self.attributes(&object, ask);
         let (object, old_object) = match ask.operation {
             "CREATE" => (object, Value::Null),
             "DELETE" => (Value::Null, object),
@@ -74,7 +74,7 @@ impl Objects {
             "widget" => self.params_widget.clone(),
             _ => Value::Null,
         });
-        Request { object, old_object, request, namespace: self.namespace.clone(), params }
+        Request { object, old_object, attributes, namespace: self.namespace.clone(), params }
     }
 
     fn attributes(&self, object: &Value, ask: &Ask<'_>) -> Value {

@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 pub(crate) struct Request {
     pub(crate) object: Json,
     pub(crate) old_object: Json,
-    pub(crate) request: Json,
+    /// What is called `request`.
+    pub(crate) attributes: Json,
     pub(crate) namespace: Json,
     pub(crate) params: Option<Json>,
 }
@@ -28,7 +29,7 @@ impl<'a> Names<'a> for &'a Request {
         let json = match name {
             "object" => &self.object,
             "oldObject" => &self.old_object,
-            "request" => &self.request,
+            "request" => &self.attributes,
             "namespaceObject" => &self.namespace,
             "params" => self.params.as_ref()?,
             _ => return None,

@@ -69,7 +69,7 @@ fn expressions(sandbox: &Sandbox<'_>) {
     let request = Request {
         object: stored,
         old_object: Value::Null,
-        request: attributes(&namespace),
+        attributes: attributes(&namespace),
         namespace: kubectl.get_json(&["namespace", &namespace]),
         params: Some(kubectl.get_json(&["configmap", PARAMS, "-n", &namespace])),
     };

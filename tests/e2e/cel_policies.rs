@@ -158,7 +158,7 @@ fn broken(sandbox: &Sandbox<'_>) {
     let lines: Vec<_> = said.lines().collect();
     let caret = lines.iter().position(|line| line.trim() == "^").unwrap_or_else(|| panic!("no caret in {said}"));
     let column = lines[caret].find('^').expect("a caret");
-    assert!(lines[caret - 1][column..].starts_with("objct.kind"), "{said}");
+    assert!(lines[caret - 1].split_at(column).1.starts_with("objct.kind"), "{said}");
     assert!(said.contains("the last version that was right stays in force"), "{said}");
     assert!(refuses(&portcullis, &object).is_some_and(|said| said.contains("team is wrong")));
     policy.demand("team", "object.metadata.labels.team == 'blue'");

@@ -145,7 +145,7 @@ fn the_place_in_the_expression_is_shown() {
     let report = check(&spec).ends_with(2).json();
     let refusal = &report["refusals"][0];
     let column = usize::try_from(refusal["column"].as_u64().unwrap()).unwrap();
-    assert!(written[column - 1..].starts_with("objct.spec.y"), "{refusal}");
+    assert!(written.split_at(column - 1).1.starts_with("objct.spec.y"), "{refusal}");
 }
 
 /// Each ends, at once, with a refusal or a finding: none crashes, hangs or fills the memory.
@@ -164,12 +164,12 @@ fn hostile_expressions_are_stopped() {
         "!!(".repeat(41),
         nested("(", "true", ")", 20_000),
         format!("{} == []", nested("[", "", "]", 20_000)),
-        format!("{} > 0", ["1"; 20_000].join("+")),
+        format!("{} > 0", vec!["1"; 20_000].join("+")),
         format!("'a'{} == ''", ".trim()".repeat(5_000)),
         format!("object{} == 1", ".b".repeat(5_000)),
         format!("object{} == 1", "[0]".repeat(5_000)),
-        ["true"; 10_000].join(" && "),
-        ["true ? true : false"; 2_000].join(" ? true : "),
+        vec!["true"; 10_000].join(" && "),
+        vec!["true ? true : false"; 2_000].join(" ? true : "),
         folds(ten, 12),
         folds("lists.range(100000000)", 1),
         folds("lists.range(1000)", 4),

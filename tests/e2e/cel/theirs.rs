@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, mem::discriminant, time::Duration};
 
-use http::{HeaderValue, Request, request};
+use http::{HeaderValue, Request, StatusCode, request};
 use kube::{
     Client, Config,
     client::Body,
@@ -41,7 +41,7 @@ pub(crate) struct Api {
 }
 
 /// Until all policies are in force, and only so that a hang is a failure.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Expressions of one policy: the API server cuts short what it warns of beyond 4096 characters.
 const AT_ONCE: usize = 12;
@@ -204,12 +204,12 @@ impl Api {
         sample["metadata"]["annotations"][NUMBER] = json!(batch.to_string());
         let since = Instant::now();
         loop {
-            let warnings = self.warnings(&self.samples(), &sample).await;
+            let (status, warnings) = self.warnings(&self.samples(), &sample).await;
             let verdicts: BTreeMap<_, _> = warnings.iter().filter_map(|warning| verdict(warning)).collect();
             if verdicts.len() == expected {
                 return verdicts;
             }
-            assert!(since.elapsed() < PATIENCE, "policy {batch} says of {expected}: {warnings:#?}");
+            assert!(since.elapsed() < PATIENCE, "{status}: policy {batch} says of {expected}: {warnings:#?}");
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -246,11 +246,11 @@ impl Api {
         }
     }
 
-    async fn warnings(&self, path: &str, body: &Value) -> Vec<String> {
+    async fn warnings(&self, path: &str, body: &Value) -> (StatusCode, Vec<String>) {
         let body = Body::from(body.to_string().into_bytes());
         let request = Request::post(path).header("content-type", "application/json").body(body).expect("a request");
         let answer = self.client.send(request).await.expect("an answer");
-        answer.headers().get_all("warning").iter().filter_map(warning).collect()
+        (answer.status(), answer.headers().get_all("warning").iter().filter_map(warning).collect())
     }
 }
 
