@@ -83,21 +83,21 @@ impl<'a> Cluster<'a> {
     }
 
     pub fn service(&self, namespace: &str, name: &str) -> Seen {
-        self.one("Service", namespace, name, self.lens.service(namespace, name), |service| {
+        Self::one("Service", namespace, name, self.lens.service(namespace, name), |service| {
             self.tells(namespace, Answer::Found(&service.sharing));
             of_service(namespace, name, service)
         })
     }
 
     pub fn gateway(&self, namespace: &str, name: &str) -> Seen {
-        self.one("Gateway", namespace, name, self.lens.gateway(namespace, name), |(key, gateway)| {
+        Self::one("Gateway", namespace, name, self.lens.gateway(namespace, name), |(key, gateway)| {
             self.tells(namespace, Answer::Absent);
             self.of_gateway(key, gateway)
         })
     }
 
     pub fn namespace(&self, name: &str) -> Seen {
-        self.one("Namespace", "", name, self.lens.namespace(name), |namespace| {
+        Self::one("Namespace", "", name, self.lens.namespace(name), |namespace| {
             self.tells(name, Answer::Absent);
             json!({ "name": name, "labels": namespace.labels, "terminating": namespace.terminating })
         })
@@ -239,14 +239,7 @@ impl<'a> Cluster<'a> {
         found
     }
 
-    fn one<T>(
-        &self,
-        kind: &str,
-        namespace: &str,
-        name: &str,
-        answer: Answer<T>,
-        value: impl FnOnce(T) -> Value,
-    ) -> Seen {
+    fn one<T>(kind: &str, namespace: &str, name: &str, answer: Answer<T>, value: impl FnOnce(T) -> Value) -> Seen {
         match answer {
             Answer::Found(found) => Seen::Found(value(found)),
             Answer::Absent => Seen::Absent,

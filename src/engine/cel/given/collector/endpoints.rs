@@ -107,9 +107,8 @@ impl<'a> Endpoint<'a> {
         let labels: Vec<&str> = host.split('.').collect();
         let last = labels.last().copied().unwrap_or_default();
         match labels.len() {
-            1 => "cluster",
             2 if TOP_LEVEL.contains(&last) => "outside",
-            2 => "cluster",
+            0..=2 => "cluster",
             // `service.namespace.svc`, with or without the cluster's domain; pods of a StatefulSet stand before it.
             _ if labels.contains(&"svc") || host.ends_with(".cluster.local") => "cluster",
             _ => "outside",
