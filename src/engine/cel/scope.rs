@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::engine::cel::{
+    library::json_patch,
     program::Scope,
     types::{ObjectType, Type},
 };
@@ -42,9 +43,7 @@ pub fn validation(variables: &[(String, Type)], params: bool) -> Scope {
 /// What mutations see: `JSONPatch{…}` can be made.
 pub fn mutation(variables: &[(String, Type)], params: bool) -> Scope {
     let mut scope = validation(variables, params);
-    let text = || Type::String;
-    let patch = Type::object("JSONPatch", [("op", text()), ("path", text()), ("from", text()), ("value", Type::Dyn)]);
-    scope.structs.push(patch);
+    scope.structs.push(json_patch::operation());
     scope.refused.push(("Object", APPLY_CONFIGURATION));
     scope
 }
