@@ -133,8 +133,12 @@ fn defaults_are_those_that_an_absent_field_is_read_with() {
         (".spec.exceptions.allowed", json!(false)),
         (".spec.exceptions.maxDuration", json!("720h")),
         (".spec.failurePolicy", json!("Ignore")),
+        (".spec.mutations[].level", json!("warning")),
+        (".spec.paramRef.parameterNotFoundAction", json!("Deny")),
         (".spec.remedy", json!("Suggest")),
         (".spec.rule.inUse.passingUsers", passing),
+        (".spec.validations[].level", json!("error")),
+        (".spec.validations[].reason", json!("Invalid")),
     ];
     expected.sort_by_key(|(place, _)| *place);
     assert_eq!(defaults, expected);
