@@ -73,7 +73,7 @@ fn of(judged: &Judged) -> Vec<LookUp> {
     let each = [others, gateways].into_iter().flat_map(|keys| keys.into_iter().take(limits::CONFIRMED_RELATED));
     let mut look_ups: Vec<_> = each.cloned().map(LookUp::Object).collect();
     // Of the thousands that may refer to one collector, those named are enough: each of them alone is a reason.
-    let named_only = judged.finding.code.starts_with(in_use::RULE.prefix);
+    let named_only = judged.finding.code.split('/').next() == Some(in_use::RULE.prefix);
     for look_up in judged.askers.iter().flat_map(|asker| asker.look_ups.iter()) {
         let decides = match look_up {
             LookUp::Object(key) => !named_only || key.kind != "Gateway",

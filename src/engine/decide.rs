@@ -79,6 +79,8 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
     if ask.door == Door::Mutate {
         for judged in &verdict.judged {
             let applier = judged.appliers().find(|asker| !asker.uncertain && !asker.may_be_excepted());
+            // A remedy is atomic: what mends something that may be excepted, too, is not made.
+            let applier = applier.filter(|applier| !shares_with_excepted(verdict, judged, applier));
             match (&judged.finding.remedy, applier) {
                 (Some(Remedy::Edit(edit)), Some(applier)) => decision.patch.push((judged, applier, edit)),
                 _ => decision.recorded.push(judged),
@@ -105,6 +107,15 @@ pub fn decide(verdict: &Verdict, ask: Ask) -> Decision<'_> {
         decision.ensure.clear();
     }
     decision
+}
+
+/// Whether the same policy has the same edit for something that it may have to leave alone.
+fn shares_with_excepted(verdict: &Verdict, judged: &Judged, applier: &Asker) -> bool {
+    let Some(Remedy::Edit(edit)) = &judged.finding.remedy else { return false };
+    let shares =
+        |other: &&Judged| matches!(&other.finding.remedy, Some(Remedy::Edit(other)) if Arc::ptr_eq(edit, other));
+    let is_his = |asker: &Asker| Arc::ptr_eq(&asker.policy, &applier.policy) && asker.may_be_excepted();
+    verdict.judged.iter().filter(shares).any(|other| other.askers.iter().any(is_his))
 }
 
 /// From the mildest to the worst.

@@ -15,7 +15,7 @@ use self::{
 use crate::engine::{
     cel::Meter,
     finding::{Finding, Level, Rests},
-    kinds::meta::REMEDY,
+    kinds::{meta::REMEDY, namespace::is_terminating},
     limits,
     node::Node,
     policy::{Body, Policy},
@@ -38,7 +38,7 @@ enum Selected {
 }
 
 /// What is shared by all policies that judge a subject.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     facts: Facts,
     meter: Meter,
@@ -47,21 +47,24 @@ struct Shared {
 /// Judges a subject by every selected policy.
 pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: Timestamp) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut shared = Shared::default();
+    let mut shared = Shared { facts: Facts::default(), meter: Meter::with(subject.fuel()) };
     for policy in &selection.policies {
         let lens = Lens::new(view);
-        let selected = match selects(policy, subject, &lens) {
-            Selected::No => Selected::No,
-            selected => shared.conditions(policy, subject, &lens, selected),
+        let (selected, mut scope) = match selects(policy, subject, &lens) {
+            Selected::No => (Selected::No, Vec::new()),
+            selected => {
+                // What conditions look up is more than whether it is selected: another object may change it.
+                let scope = lens.seen();
+                (shared.conditions(policy, subject, &lens, selected), scope)
+            }
         };
         if matches!(selected, Selected::No) {
             verdict.look_ups.append(&mut lens.into_seen());
             continue;
         }
         verdict.asked.push(Arc::clone(policy));
-        let mut scope = lens.seen();
         let findings = match selected {
-            Selected::Broken(ref finding) => vec![(**finding).clone()],
+            Selected::Broken(ref finding) => levelled(policy, (**finding).clone()).into_iter().collect(),
             _ => shared.run(policy, subject, &lens, now),
         };
         let ratcheted = shared.ratchet(policy, subject, view, now, &findings);
@@ -98,6 +101,7 @@ pub fn evaluate(selection: &Selection, subject: &Subject<'_>, view: &View, now: 
         }
         verdict.look_ups.append(&mut look_ups);
     }
+    subject.spend(shared.meter.left_to_request());
     verdict.judged.sort_by(|a, b| {
         let (a, b) = (&a.finding, &b.finding);
         b.level.cmp(&a.level).then_with(|| a.path.cmp(&b.path)).then_with(|| a.code.cmp(&b.code))
@@ -177,8 +181,9 @@ impl Shared {
         match (expressions.conditions(&mut self.meter), selected) {
             (Conditions::Hold, selected) => selected,
             (Conditions::Fail, _) => Selected::No,
-            (_, Selected::If(what)) | (Conditions::Unknown(what), _) => Selected::If(what),
+            (Conditions::Broken(finding), Selected::If(what)) => Selected::Broken(Box::new(finding.unknown(what))),
             (Conditions::Broken(finding), _) => Selected::Broken(finding),
+            (_, Selected::If(what)) | (Conditions::Unknown(what), _) => Selected::If(what),
         }
     }
 
@@ -209,25 +214,29 @@ impl Shared {
             return none;
         }
         let Some(before) = subject.before() else { return none };
+        let is_error = |finding: &Finding| finding.level == Level::Error && !finding.failed;
         let same = |key: &str| subject.object().get(key).value() == subject.old().get(key).value();
-        if same("spec") && same("data") && same("binaryData") {
-            return findings.iter().map(|finding| finding.level == Level::Error).collect();
+        // An expression may be about labels. What is on its way out must be able to go, whatever it is about.
+        let goes = policy.rule().is_some() || is_terminating(subject.value());
+        if goes && same("spec") && same("data") && same("binaryData") {
+            return findings.iter().map(is_error).collect();
         }
+        let lens = Lens::new(view);
         let mut of_before = Self { facts: Facts::default(), meter: std::mem::take(&mut self.meter) };
-        let old = of_before.run(policy, &before, &Lens::new(view), now);
+        let was_judged = policy.rule().is_some()
+            || matches!(of_before.conditions(policy, &before, &lens, Selected::Yes), Selected::Yes);
+        let old = if was_judged { of_before.run(policy, &before, &lens, now) } else { Vec::new() };
         self.meter = of_before.meter;
-        findings
-            .iter()
-            .map(|finding| {
-                finding.level == Level::Error
-                    && old.iter().any(|o| {
-                        o.level == Level::Error
-                            && o.code == finding.code
-                            && o.message == finding.message
-                            && finding.related.iter().all(|new| o.related.contains(new))
-                    })
-            })
-            .collect()
+        let by_author = policy.rule().is_none();
+        let is_same = |old: &Finding, new: &Finding| {
+            old.level == Level::Error
+                && old.code == new.code
+                && old.message == new.message
+                && new.related.iter().all(|related| old.related.contains(related))
+                // A rule's message tells the place; an author's may be the same for every one.
+                && (!by_author || (&old.path, &old.details) == (&new.path, &new.details))
+        };
+        findings.iter().map(|finding| is_error(finding) && old.iter().any(|old| is_same(old, finding))).collect()
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Finding {
     pub rests: Rests,
     /// Which HTTP status its author wants a refusal to have.
     pub reason: Option<Reason>,
+    /// Judging failed, which says nothing of the object: it is as bad whatever the object was before.
+    pub failed: bool,
 }
 
 /// Facts about another object.
@@ -146,6 +148,7 @@ impl Finding {
             unknown: None,
             rests: Rests::default(),
             reason: None,
+            failed: false,
         }
     }
 

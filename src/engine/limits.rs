@@ -213,8 +213,15 @@ pub const CEL_POLICY: u64 = 10_000_000;
 /// Cost of the match conditions of one policy: Kubernetes' `RuntimeCELCostBudgetMatchConditions`.
 pub const CEL_CONDITIONS: u64 = 2_500_000;
 
-/// Cost of all CEL of one request, whatever the number of policies: well under a second of one core.
-pub const CEL_REQUEST: u64 = 20_000_000;
+/// Cost of all CEL of one request, whatever the number of policies and however often it is judged: before and after edits, and again
+/// after what it rests on was read again. It is what four policies may cost at most, and a second or two of one core.
+pub const CEL_REQUEST: u64 = 40_000_000;
+
+/// Nodes that a JSON patch may put into an object, sixteen bytes of a text counting for one: as many as an object of 3 MiB has.
+pub const CEL_JSON_NODES: usize = 200_000;
+
+/// Operations of one JSON patch that a mutation gives: each is made on the whole object.
+pub const CEL_OPERATIONS: usize = 1_000;
 
 /// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
 pub const CEL_MESSAGE: usize = 5 * 1024;

@@ -1,6 +1,11 @@
 //! What is judged: an object, what it was before, and who does what to it.
 
-use std::{cell::OnceCell, fmt, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    fmt,
+    rc::Rc,
+    sync::Arc,
+};
 
 use serde_json::{Value, json, value::RawValue};
 
@@ -9,6 +14,7 @@ use crate::engine::{
         self,
         telemetry::{Telemetry, TelemetryKind},
     },
+    limits,
     name::Name,
     node::Node,
     object::Object,
@@ -74,6 +80,9 @@ pub struct Subject<'a> {
     /// Several rules ask for it.
     telemetry: OnceCell<Option<Telemetry>>,
     asked: Asked<'a>,
+    /// What expressions may still cost, whoever judges it and how often: a request is judged again after it was read again, and
+    /// after edits.
+    fuel: Rc<Cell<u64>>,
 }
 
 /// What of a request only expressions read: as it was sent.
@@ -212,8 +221,8 @@ impl<'a> Subject<'a> {
             name: either(attributes.name, "name"),
         };
         let old = Rc::new(Old { raw: None, read: OnceCell::from(Arc::new(old)) });
-        let asked = Asked::default();
-        Self { attributes, key, object: Arc::new(object), old, telemetry: OnceCell::new(), asked }
+        let (asked, fuel) = (Asked::default(), Rc::new(Cell::new(limits::CEL_REQUEST)));
+        Self { attributes, key, object: Arc::new(object), old, telemetry: OnceCell::new(), asked, fuel }
     }
 
     /// The same request with another object, as after an edit.
@@ -221,7 +230,7 @@ impl<'a> Subject<'a> {
     pub fn with_object(&self, object: Arc<Value>) -> Self {
         let old = Rc::clone(&self.old);
         let (attributes, key, asked) = (self.attributes, self.key.clone(), self.asked);
-        Self { attributes, key, object, old, telemetry: OnceCell::new(), asked }
+        Self { attributes, key, object, old, telemetry: OnceCell::new(), asked, fuel: Rc::clone(&self.fuel) }
     }
 
     /// The old object judged as if it were written now: what the ratchet compares with. None unless this is an UPDATE.
@@ -242,6 +251,16 @@ impl<'a> Subject<'a> {
         self
     }
 
+    /// What expressions may still cost, see [`limits::CEL_REQUEST`].
+    pub fn fuel(&self) -> u64 {
+        self.fuel.get()
+    }
+
+    /// So much is left of it.
+    pub fn spend(&self, left: u64) {
+        self.fuel.set(left);
+    }
+
     /// `request` as the API server gives it to expressions: without `uid` and the objects, and without what is empty.
     pub fn request(&self) -> Value {
         let Attributes { operation, group, version, kind, resource, subresource, user, dry_run, .. } = self.attributes;
@@ -256,7 +275,6 @@ impl<'a> Subject<'a> {
             "resource": of_resource([group, version, resource]),
             "requestKind": of_kind(asked.kind.unwrap_or([group, version, kind])),
             "requestResource": of_resource(asked.resource.unwrap_or([group, version, resource])),
-            "name": &*self.key.name,
             "operation": operation.name(),
             "dryRun": dry_run,
         });
@@ -271,6 +289,7 @@ impl<'a> Subject<'a> {
         set(&mut user_info, "groups", Some(read(asked.groups).unwrap_or_else(|| json!([]))));
         set(&mut user_info, "extra", read(asked.extra));
         set(&mut request, "userInfo", Some(user_info));
+        set(&mut request, "name", text(self.attributes.name));
         set(&mut request, "namespace", text(&self.key.namespace));
         set(&mut request, "subResource", text(subresource));
         set(&mut request, "requestSubResource", text(subresource));

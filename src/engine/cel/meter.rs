@@ -27,7 +27,7 @@ pub(super) const EXPRESSION_SPENT: &str = "operation cancelled: actual cost limi
 const POLICY_SPENT: &str =
     "validation failed due to running out of cost budget, no further validation rules will be run";
 const REQUEST_SPENT: &str = "all policies together cost more than one request may";
-const MEMORY_SPENT: &str = "all policies together make more than one request may";
+const MEMORY_SPENT: &str = "the expressions of a policy make more than one request may";
 
 /// Bytes of a value in a list, with what it takes to keep it.
 const ITEM: usize = 40;
@@ -36,20 +36,20 @@ const ITEM: usize = 40;
 
 impl Meter {
     pub const fn new() -> Self {
-        Self {
-            spent: 0,
-            by_variables: 0,
-            policy: limits::CEL_POLICY,
-            request: limits::CEL_REQUEST,
-            memory: limits::CEL_MEMORY,
-            depth: 0,
-        }
+        Self::with(limits::CEL_REQUEST)
+    }
+
+    /// Of a request that has so much left.
+    pub const fn with(request: u64) -> Self {
+        Self { spent: 0, by_variables: 0, policy: limits::CEL_POLICY, request, memory: limits::CEL_MEMORY, depth: 0 }
     }
 
     /// The expressions that follow are of a policy that has not spent anything yet: [`limits::CEL_POLICY`], or
     /// [`limits::CEL_CONDITIONS`] for its match conditions.
     pub const fn begin_policy(&mut self, budget: u64) {
         self.policy = budget;
+        // What another policy made is gone.
+        self.memory = limits::CEL_MEMORY;
     }
 
     /// Runs an expression at the expense of its policy. Where the policy cannot pay, that is the answer, whatever it came to.
@@ -138,6 +138,11 @@ impl Meter {
     /// What the policy has left.
     pub const fn left_to_policy(&self) -> u64 {
         self.policy
+    }
+
+    /// What the request has left, for whoever judges it next.
+    pub const fn left_to_request(&self) -> u64 {
+        self.request
     }
 
     /// One level deeper; [`Meter::leave`] ends it.

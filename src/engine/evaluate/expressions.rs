@@ -77,9 +77,10 @@ impl<'a> Expressions<'a> {
             }
         }
         match (broken, unknown) {
-            (Some((name, why)), _) => {
+            (Some((name, why)), unknown) => {
                 let finding = self.not_judged(format!("its match condition `{name}` failed: {why}"));
-                Conditions::Broken(Box::new(finding))
+                // The other one may be false, and then nothing is asked of it.
+                Conditions::Broken(Box::new(unknown.into_iter().fold(finding, Finding::unknown)))
             }
             (None, Some(what)) => Conditions::Unknown(what),
             (None, None) => Conditions::Hold,
@@ -107,6 +108,7 @@ impl<'a> Expressions<'a> {
                 Ok(_) => {
                     let text = message.as_ref().and_then(|message| said_by(message, &given, meter));
                     let path = path.as_ref().map_or_else(Path::root, |path| self.path(run(path, &given, meter)));
+                    let path = if cluster.told_of_others() { Path::root() } else { path };
                     let finding = match text {
                         // It may tell what the webhook's caller must not know: names and ports of another namespace.
                         Some(text) if cluster.told_of_others() => {
@@ -120,9 +122,9 @@ impl<'a> Expressions<'a> {
                 Err(Failure::Unknown(what)) => {
                     worded(said, default_message(said, expression), Path::root()).unknown(what)
                 }
-                Err(Failure::Error(why)) => self.failed(said, &why),
+                Err(Failure::Error(why)) => self.failed(said, &why, cluster.told_of_others()),
                 Err(Failure::Spent(why)) => {
-                    findings.push(self.failed(said, &why));
+                    findings.push(self.failed(said, &why, cluster.told_of_others()));
                     // As in Kubernetes, nothing more is run of a policy that has spent its budget.
                     if meter.left_to_policy() == 0 {
                         break;
@@ -143,7 +145,12 @@ impl<'a> Expressions<'a> {
         if changes.is_empty() {
             return findings;
         }
-        let twice = self.mutated(&once.object, mutations, meter, &mut Vec::new());
+        let mut again = Vec::new();
+        let twice = self.mutated(&once.object, mutations, meter, &mut again);
+        if !again.is_empty() {
+            findings.extend(again);
+            return findings;
+        }
         if twice.object != once.object {
             let by: Vec<_> = twice.by.iter().map(|said| format!("`{}`", said.code)).collect();
             let again = difference::changes(&once.object, &twice.object);
@@ -180,7 +187,8 @@ impl<'a> Expressions<'a> {
         findings: &mut Vec<Finding>,
     ) -> Mutated<'a> {
         let mut mutated = Mutated { object: object.clone(), by: Vec::new() };
-        for Mutation { said, patch } in mutations {
+        let is_off = |said: &Said| self.policy.levels.get(&said.code) == Some(&None);
+        for Mutation { said, patch } in mutations.iter().filter(|mutation| !is_off(&mutation.said)) {
             let operations = match self.operations(&mutated.object, patch, meter) {
                 Ok(operations) => operations,
                 Err(Failure::Unknown(what)) => {
@@ -189,7 +197,7 @@ impl<'a> Expressions<'a> {
                     continue;
                 }
                 Err(Failure::Error(why) | Failure::Spent(why)) => {
-                    findings.push(self.failed(said, &why));
+                    findings.push(self.failed(said, &why, true));
                     continue;
                 }
             };
@@ -199,7 +207,7 @@ impl<'a> Expressions<'a> {
                     mutated.by.push(said);
                 }
                 Ok(_) => {}
-                Err(why) => findings.push(self.failed(said, &why)),
+                Err(why) => findings.push(self.failed(said, &why, false)),
             }
         }
         mutated
@@ -208,12 +216,16 @@ impl<'a> Expressions<'a> {
     /// The operations of RFC 6902 that a mutation wants, of an object as those before it have left it.
     fn operations(&self, object: &Json, patch: &Program, meter: &mut Meter) -> Result<Vec<Json>, Failure> {
         let cluster = Cluster::new(self.lens, &self.subject.key.namespace);
-        let seen = self.seen(object);
+        // What was read of the object as it came does not hold of what was made of it.
+        let fresh = Facts::default();
+        let facts = if object == self.subject.value() { self.facts } else { &fresh };
+        let seen = Seen { facts, ..self.seen(object) };
         let given = Given::new(&seen, &self.policy.variables, Some(&cluster));
-        let Value::List(list) = run(patch, &given, meter)? else {
-            return Err(Failure::error("it gives no list of `JSONPatch`"));
-        };
-        list.iter().map(|operation| operation.to_json()).collect()
+        let list = run(patch, &given, meter)?;
+        match (&list, list.to_json()?) {
+            (Value::List(_), Json::Array(operations)) => Ok(operations),
+            _ => Err(Failure::error("it gives no list of `JSONPatch`")),
+        }
     }
 
     fn seen<'b>(&self, object: &'b Json) -> Seen<'b>
@@ -224,17 +236,26 @@ impl<'a> Expressions<'a> {
         Seen { facts, subject, object, lens, policy }
     }
 
-    /// An expression failed, which says nothing of the object: how bad that is, is for `failurePolicy` to say.
-    fn failed(&self, said: &Said, why: &str) -> Finding {
-        let message = format!("`{}` cannot be judged: {why}", said.code);
-        Finding::new_by_author(said.code.clone(), self.level_of_failure(), Path::root(), message)
-            .help("mend the policy: guard what may be missing by `has(…)` or `.?`")
+    /// An expression failed, which says nothing of the object: how bad that is, is for `failurePolicy` to say. Why may tell of
+    /// another namespace, where the expression was told of one.
+    fn failed(&self, said: &Said, why: &str, guarded: bool) -> Finding {
+        let message = format!("`{}` cannot be judged", said.code);
+        let finding = if guarded {
+            self.failure(said.code.clone(), message).details(why, true)
+        } else {
+            self.failure(said.code.clone(), format!("{message}: {why}"))
+        };
+        finding.help("mend the policy: guard what may be missing by `has(…)` or `.?`")
     }
 
     fn not_judged(&self, why: String) -> Finding {
         let code = format!("{}/{NOT_JUDGED}", self.policy.name);
-        let message = format!("policy `{}` cannot be judged: {why}", self.policy.name);
-        Finding::new_by_author(code, self.level_of_failure(), Path::root(), message)
+        self.failure(code, format!("policy `{}` cannot be judged: {why}", self.policy.name))
+    }
+
+    fn failure(&self, code: String, message: String) -> Finding {
+        let finding = Finding::new_by_author(code, self.level_of_failure(), Path::root(), message);
+        Finding { failed: true, ..finding }
     }
 
     const fn level_of_failure(&self) -> Level {

@@ -55,7 +55,7 @@ impl<'a> Names<'a> for Seen<'a> {
 impl<'a> Seen<'a> {
     /// The object, or what is deleted.
     fn judged(&self) -> &'a Json {
-        match self.subject.value() {
+        match self.object {
             Json::Null => self.subject.old().value().unwrap_or(&Json::Null),
             object => object,
         }

@@ -2,9 +2,10 @@
 //!
 //! What operations did to places in lists is no longer asked: edits of several policies, and of files, compose by paths.
 
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
-use crate::engine::{finding::Change, node::Path};
+use crate::engine::{finding::Change, limits, node::Path};
 
 /// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
 const KEPT: [&str; 8] = [
@@ -28,11 +29,17 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
     }
     let operations: json_patch::Patch = serde_json::from_value(Value::Array(operations.to_vec()))
         .map_err(|error| format!("the patch is none: {error}"))?;
+    if operations.0.len() > limits::CEL_OPERATIONS {
+        return Err(format!("the patch has {} operations; {} are enough", operations.0.len(), limits::CEL_OPERATIONS));
+    }
     let mut after = object.clone();
-    json_patch::patch(&mut after, &operations).map_err(|error| {
-        let operation = operations.0.get(error.operation).map(ToString::to_string).unwrap_or_default();
-        format!("the patch cannot be made: {} at `{}` (operation {operation})", error.kind, error.path)
-    })?;
+    let mut made = 0;
+    for operation in &operations.0 {
+        bounded(&after, operation, &mut made)?;
+        json_patch::patch(&mut after, std::slice::from_ref(operation)).map_err(|error| {
+            format!("the patch cannot be made: {} at `{}` (operation {operation})", error.kind, error.path)
+        })?;
+    }
     for kept in KEPT {
         if after.pointer(kept) != object.pointer(kept) {
             return Err(format!(
@@ -58,6 +65,40 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
         }
     }
     Ok(after)
+}
+
+/// Whether what an operation makes fits into an object: a copy of all there is doubles it, and one into itself nests it.
+fn bounded(object: &Value, operation: &PatchOperation, made: &mut usize) -> Result<(), String> {
+    let (path, value) = match operation {
+        PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+        PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+        PatchOperation::Copy(copy) => (&copy.path, object.pointer(copy.from.as_str())),
+        PatchOperation::Move(moved) => (&moved.path, object.pointer(moved.from.as_str())),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+    };
+    let (nodes, depth) = value.map_or((0, 0), extent);
+    *made += nodes;
+    if *made > limits::CEL_JSON_NODES {
+        return Err("the patch makes more than an object can hold".to_owned());
+    }
+    if path.count() + depth > limits::DEPTH {
+        return Err(format!("the patch nests deeper than {} levels", limits::DEPTH));
+    }
+    Ok(())
+}
+
+/// Nodes of a value, a text counting for its length, and levels.
+fn extent(value: &Value) -> (usize, usize) {
+    let all = |parts: &mut dyn Iterator<Item = &Value>| {
+        parts.map(extent).fold((1, 0), |(nodes, depth), (more, deeper)| (nodes + more, depth.max(deeper)))
+    };
+    let (nodes, depth) = match value {
+        Value::Array(items) => all(&mut items.iter()),
+        Value::Object(entries) => all(&mut entries.values()),
+        Value::String(text) => (1 + text.len() / 16, 0),
+        Value::Null | Value::Bool(_) | Value::Number(_) => (1, 0),
+    };
+    (nodes, depth + 1)
 }
 
 /// The changes that make `after` of `before`, in the order of their paths.
@@ -135,6 +176,14 @@ mod tests {
             let said = said(operations);
             assert!(said.contains(words), "{said}");
         }
+        let copies: Vec<_> =
+            (0..60).map(|n| json!({"op": "copy", "from": "/data", "path": format!("/data/{n}")})).collect();
+        assert!(patched(&object, &copies).unwrap_err().contains("makes more than an object can hold"));
+        let nested = vec![json!({"op": "copy", "from": "/data", "path": "/data/x"}); 200];
+        let said = patched(&json!({"data": {}}), &nested).unwrap_err();
+        assert!(said.contains("nests deeper") || said.contains("makes more"), "{said}");
+        let many = vec![json!({"op": "test", "path": "/kind", "value": "ConfigMap"}); 1_001];
+        assert!(patched(&object, &many).unwrap_err().contains("1001 operations"));
         let operations = [json!({"op": "add", "path": "/data/y", "value": "2"})];
         assert_eq!(patched(&object, &operations).unwrap()["data"], json!({"x": "1", "y": "2"}));
     }

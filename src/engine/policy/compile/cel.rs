@@ -15,6 +15,7 @@ use crate::engine::{
             cel::{MutationSpec, NamedExpression, ParamRef, PatchType, ValidationSpec},
         },
     },
+    rules::RULES,
 };
 
 /// What of a policy is expressions, apart from its body.
@@ -49,6 +50,10 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
 
 /// The validations or the mutations, of which there are some.
 pub(super) fn body(policy: &str, spec: &GuardPolicySpec, expressions: &Expressions) -> Result<Body, BadPolicy> {
+    if let Some(rule) = RULES.iter().find(|rule| rule.prefix == policy) {
+        let message = format!("`{policy}` is what the codes of the rule `{}` begin with; take another name", rule.name);
+        return Err(BadPolicy::new(Path::of(&["metadata", "name"]), message));
+    }
     let at = Path::of(&["spec"]);
     let (types, params) = (types(&expressions.variables), expressions.params.is_some());
     let mut names = BTreeSet::new();
