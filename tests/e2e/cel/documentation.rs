@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, process::Command};
 use portcullis::engine::yaml::{self, Dialect};
 use serde_json::{Value, json};
 
-use super::theirs::{Api, label};
+use super::theirs::Api;
 use crate::{
     caller, cluster,
     patience::wait_until,
@@ -79,7 +79,6 @@ pub(super) fn policies(sandbox: &Sandbox<'_>) {
             });
         }
     }
-    kubectl.delete(&["validatingadmissionpolicies,validatingadmissionpolicybindings", "-l", &label(sandbox)]);
 }
 
 fn name_of(object: &Value) -> &str {
