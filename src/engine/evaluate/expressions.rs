@@ -53,8 +53,9 @@ impl<'a> Expressions<'a> {
             return match params.not_found {
                 ParameterNotFound::Allow => Conditions::Fail,
                 ParameterNotFound::Deny => {
-                    let finding =
-                        self.not_judged(format!("its parameters, ConfigMap `{}`, are not there", params.name));
+                    let (namespace, name) = (self.lens.view().params_namespace(), &params.name);
+                    let what = format!("its parameters, ConfigMap `{name}` in namespace `{namespace}`, are not there");
+                    let finding = self.not_judged(what);
                     Conditions::Broken(Box::new(finding))
                 }
             };
@@ -119,9 +120,7 @@ impl<'a> Expressions<'a> {
                     };
                     Finding { reason: Some(*reason), ..finding }
                 }
-                Err(Failure::Unknown(what)) => {
-                    worded(said, default_message(said, expression), Path::root()).unknown(what)
-                }
+                Err(Failure::Unknown(what)) => worded(said, not_known(said, expression), Path::root()).unknown(what),
                 Err(Failure::Error(why)) => self.failed(said, &why, cluster.told_of_others()),
                 Err(Failure::Spent(why)) => {
                     findings.push(self.failed(said, &why, cluster.told_of_others()));
@@ -191,13 +190,12 @@ impl<'a> Expressions<'a> {
         for Mutation { said, patch } in mutations.iter().filter(|mutation| !is_off(&mutation.said)) {
             let operations = match self.operations(&mutated.object, patch, meter) {
                 Ok(operations) => operations,
-                Err(Failure::Unknown(what)) => {
-                    let message = default_message(said, patch);
-                    findings.push(worded(said, message, Path::root()).unknown(what));
+                Err((Failure::Unknown(what), _)) => {
+                    findings.push(worded(said, not_known(said, patch), Path::root()).unknown(what));
                     continue;
                 }
-                Err(Failure::Error(why) | Failure::Spent(why)) => {
-                    findings.push(self.failed(said, &why, true));
+                Err((Failure::Error(why) | Failure::Spent(why), guarded)) => {
+                    findings.push(self.failed(said, &why, guarded));
                     continue;
                 }
             };
@@ -213,19 +211,20 @@ impl<'a> Expressions<'a> {
         mutated
     }
 
-    /// The operations of RFC 6902 that a mutation wants, of an object as those before it have left it.
-    fn operations(&self, object: &Json, patch: &Program, meter: &mut Meter) -> Result<Vec<Json>, Failure> {
+    /// The operations of RFC 6902 that a mutation wants, of an object as those before it have left it; or why there are none, and
+    /// whether that may tell of another namespace.
+    fn operations(&self, object: &Json, patch: &Program, meter: &mut Meter) -> Result<Vec<Json>, (Failure, bool)> {
         let cluster = Cluster::new(self.lens, &self.subject.key.namespace);
         // What was read of the object as it came does not hold of what was made of it.
         let fresh = Facts::default();
         let facts = if object == self.subject.value() { self.facts } else { &fresh };
         let seen = Seen { facts, ..self.seen(object) };
         let given = Given::new(&seen, &self.policy.variables, Some(&cluster));
-        let list = run(patch, &given, meter)?;
-        match (&list, list.to_json()?) {
+        let answer = run(patch, &given, meter).and_then(|list| match (&list, list.to_json()?) {
             (Value::List(_), Json::Array(operations)) => Ok(operations),
             _ => Err(Failure::error("it gives no list of `JSONPatch`")),
-        }
+        });
+        answer.map_err(|failure| (failure, cluster.told_of_others()))
     }
 
     fn seen<'b>(&self, object: &'b Json) -> Seen<'b>
@@ -245,7 +244,13 @@ impl<'a> Expressions<'a> {
         } else {
             self.failure(said.code.clone(), format!("{message}: {why}"))
         };
-        finding.help("mend the policy: guard what may be missing by `has(…)` or `.?`")
+        let is_missing = why.contains("no such key") || why.contains("index out of bounds");
+        let how = if is_missing {
+            "mend the policy: guard what may be missing by `has(…)` or `.?`"
+        } else {
+            "mend the policy"
+        };
+        finding.help(how)
     }
 
     fn not_judged(&self, why: String) -> Finding {
@@ -315,6 +320,12 @@ fn default_message(said: &Said, program: &Program) -> String {
         "" => format!("failed expression: {}", program.source.split_whitespace().collect::<Vec<_>>().join(" ")),
         message => message.to_owned(),
     }
+}
+
+/// What is said where it could not be looked up whether it is so.
+fn not_known(said: &Said, program: &Program) -> String {
+    let what = if said.message.is_empty() { program.source.as_ref() } else { &said.message };
+    format!("it is not known whether this is so: {}", what.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn worded(said: &Said, message: String, path: Path) -> Finding {

@@ -64,7 +64,21 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
             ));
         }
     }
+    let labels = after.pointer("/metadata/labels").filter(|labels| Some(*labels) != object.pointer("/metadata/labels"));
+    let bad = labels.and_then(Value::as_object).into_iter().flatten().find(|(_, value)| !is_label(value));
+    if let Some((key, value)) = bad {
+        return Err(format!("the patch makes an invalid object: the label `{key}` cannot be {value}"));
+    }
     Ok(after)
+}
+
+/// At most 63 letters, digits, `-`, `_` and `.`, the first and the last a letter or digit
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
+fn is_label(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let end = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63 && text.chars().all(inner) && end(text.chars().next()) && end(text.chars().next_back())
 }
 
 /// Whether what an operation makes fits into an object: a copy of all there is doubles it, and one into itself nests it.
@@ -171,6 +185,10 @@ mod tests {
             (json!([{"op": "remove", "path": "/spec/x"}]), "cannot be made"),
             (json!([{"op": "leap", "path": "/x"}]), "the patch is none"),
             (json!([{"op": "add", "path": "/metadata/labels", "value": 1}]), "no object"),
+            (
+                json!([{"op": "add", "path": "/metadata/labels", "value": {"a": "b c"}}]),
+                "the label `a` cannot be \"b c\"",
+            ),
             (json!([{"op": "add", "path": "/data/y", "value": 1}]), "`data` holds texts, and `y` would be none"),
         ] {
             let said = said(operations);

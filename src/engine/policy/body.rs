@@ -45,6 +45,8 @@ pub struct Said {
     /// `<policy>/<name>`.
     pub code: String,
     pub level: Level,
+    /// What it is about, in a line: the message, else the expression.
+    pub title: String,
     /// Empty where there is none; so are the others.
     pub message: String,
     pub help: String,
@@ -159,8 +161,8 @@ impl Policy {
 
 impl Said {
     fn page(&self) -> Page<'_> {
-        let Self { code, level, message, help, why, example } = self;
-        Page { code, level: *level, title: message, why, fix: help, example }
+        let Self { code, level, title, help, why, example, .. } = self;
+        Page { code, level: *level, title, why, fix: help, example }
     }
 }
 

@@ -108,6 +108,7 @@ fn validation(at: &Path, spec: &ValidationSpec, code: String, scope: &Scope) -> 
         said: Said {
             code,
             level: spec.level,
+            title: title(&spec.message, "this must be true", &spec.expression),
             message: spec.message.clone(),
             help: spec.help.clone(),
             why: spec.why.clone(),
@@ -145,16 +146,24 @@ fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Resu
         return Err(BadPolicy::new(at_patch, message));
     }
     Ok(Mutation {
-        patch,
         said: Said {
             code,
             level: spec.level,
+            title: title(&spec.message, "this patch must change nothing", &patch.source),
             message: spec.message.clone(),
             help: spec.help.clone(),
             why: spec.why.clone(),
             example: spec.example.clone(),
         },
+        patch,
     })
+}
+
+fn title(message: &str, wanted: &str, source: &str) -> String {
+    if message.is_empty() {
+        return format!("{wanted}: {}", source.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    message.to_owned()
 }
 
 fn params(at: &Path, param_ref: &ParamRef) -> Result<Params, BadPolicy> {
