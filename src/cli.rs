@@ -19,7 +19,6 @@ use std::io::Write;
 
 use args::{Cli, Command};
 use check::Ended;
-use report::Report;
 
 use crate::files::policies;
 
@@ -56,9 +55,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Ended> {
 fn explain_to(args: &args::ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ended> {
     let loaded = policies::load(&args.policies);
     if !loaded.refusals.is_empty() {
-        let report = Report { sources: loaded.sources, refusals: loaded.refusals, ..Report::default() };
-        report::write(&report, report::Format::Human, report::Options::default(), &mut output::stderr())?;
-        return Ok(Ended::Refused);
+        return report::refused(loaded.sources, loaded.refusals);
     }
     let policies = &loaded.policies;
     let text = match &args.code {

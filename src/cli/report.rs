@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 pub use crate::files::{Refusal, Source};
 
+use crate::cli::{check::Ended, output};
 use crate::engine::{
     finding::{Finding, Level},
     subject::ObjectKey,
@@ -141,6 +142,16 @@ pub fn json_text(document: &str) -> std::borrow::Cow<'_, str> {
 /// `1 file`, `2 files`.
 pub fn count(n: usize, word: &str) -> String {
     text::count(n, word)
+}
+
+/// Says of policies what is wrong with them, each with its lines, on standard error.
+///
+/// # Errors
+/// Where standard error is gone.
+pub fn refused(sources: Vec<Source>, refusals: Vec<Refusal>) -> anyhow::Result<Ended> {
+    let report = Report { sources, refusals, ..Report::default() };
+    human::refusals(&report, Options::default(), &mut output::stderr())?;
+    Ok(Ended::Refused)
 }
 
 /// Text from the input or the command line as one line that is safe to print to a terminal.

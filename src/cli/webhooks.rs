@@ -7,7 +7,7 @@ use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, 
 use kube::api::DeleteParams;
 
 use crate::{
-    cli::{args::WebhooksArgs, check::Ended, output},
+    cli::{args::WebhooksArgs, check::Ended, output, report},
     cluster::api::ApiError,
     engine::yaml,
     files::policies,
@@ -25,8 +25,8 @@ pub fn run(args: &WebhooksArgs) -> anyhow::Result<Ended> {
 #[expect(clippy::disallowed_methods, reason = "an edge: the CA is a file")]
 fn print(args: &WebhooksArgs, out: &mut dyn Write) -> anyhow::Result<Ended> {
     let loaded = policies::load(&args.policies);
-    if let Some(refusal) = loaded.refusals.first() {
-        return output::refuse(&format!("{}: {}", refusal.file, refusal.message));
+    if !loaded.refusals.is_empty() {
+        return report::refused(loaded.sources, loaded.refusals);
     }
     let ca = match &args.ca {
         None => CaBundle::Foreign,

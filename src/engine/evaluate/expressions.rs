@@ -151,7 +151,7 @@ impl<'a> Expressions<'a> {
             return findings;
         }
         if twice.object != once.object {
-            let by: Vec<_> = twice.by.iter().map(|said| format!("`{}`", said.code)).collect();
+            let by: Vec<_> = twice.by.iter().map(|by| format!("`{}`", by.said.code)).collect();
             let again = difference::changes(&once.object, &twice.object);
             let path = again.first().map_or_else(Path::root, |change| change.path().clone());
             let message = format!(
@@ -164,12 +164,12 @@ impl<'a> Expressions<'a> {
             findings.push(finding.in_itself());
             return findings;
         }
-        let title = once.by.iter().map(|said| title(said, &changes)).collect::<Vec<_>>().join("; ");
+        let title = described(&changes);
         let edit = Arc::new(Edit { title, changes });
-        for said in &once.by {
-            let path = edit.changes.first().map_or_else(Path::root, |change| change.path().clone());
+        for By { said, changes } in &once.by {
+            let path = changes.first().map_or_else(Path::root, |change| change.path().clone());
             let message = match said.message.as_str() {
-                "" => format!("policy `{}` wants `{path}` to be another", self.policy.name),
+                "" => format!("policy `{}` {}", self.policy.name, described(changes)),
                 message => message.to_owned(),
             };
             findings.push(worded(said, message, path).shared_edit(&edit));
@@ -201,8 +201,9 @@ impl<'a> Expressions<'a> {
             };
             match difference::patched(&mutated.object, &operations) {
                 Ok(after) if after != mutated.object => {
+                    let changes = difference::changes(&mutated.object, &after);
                     mutated.object = after;
-                    mutated.by.push(said);
+                    mutated.by.push(By { said, changes });
                 }
                 Ok(_) => {}
                 Err(why) => findings.push(self.failed(said, &why, false)),
@@ -300,7 +301,13 @@ impl<'a> Expressions<'a> {
 /// What mutations make of an object.
 struct Mutated<'a> {
     object: Json,
-    by: Vec<&'a Said>,
+    by: Vec<By<'a>>,
+}
+
+/// A mutation that changed something, and what.
+struct By<'a> {
+    said: &'a Said,
+    changes: Vec<Change>,
 }
 
 fn run<'a>(program: &'a Program, given: &Given<'a>, meter: &mut Meter) -> Answer<'a> {
@@ -333,14 +340,16 @@ fn worded(said: &Said, message: String, path: Path) -> Finding {
     if said.help.is_empty() { finding } else { finding.help(said.help.clone()) }
 }
 
-/// What an edit does, for the warning that tells of it.
-fn title(said: &Said, changes: &[Change]) -> String {
-    if !said.message.is_empty() {
-        return said.message.clone();
-    }
+/// What changes do, as a verb and what follows: the first few of them.
+fn described(changes: &[Change]) -> String {
+    const TOLD: usize = 3;
     let one = |change: &Change| match change {
         Change::Set { path, .. } => format!("sets `{path}`"),
         Change::Remove { path } => format!("removes `{path}`"),
     };
-    changes.iter().map(one).collect::<Vec<_>>().join(", ")
+    let mut told: Vec<_> = changes.iter().take(TOLD).map(one).collect();
+    if let Some(more) = changes.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        told.push(format!("and {more} more"));
+    }
+    told.join(", ")
 }

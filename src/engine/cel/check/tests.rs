@@ -89,7 +89,10 @@ fn mistakes_are_said_with_what_is_right() {
             "has(request.operations)",
             "`kubernetes.AdmissionRequest` has no field `operations`; did you mean `operation`?",
         ),
-        ("variables.totl", "`kubernetes.variables` has no field `totl`; did you mean `total`?"),
+        (
+            "variables.totl",
+            "there is no variable `variables.totl` here: each sees those before it alone; did you mean `total`?",
+        ),
         ("'a' + 1", "`+` takes (string, string), not (string, int)"),
         ("1 == 1.0", "`==` compares two of one type, not (int, double)"),
         ("'a'.size(1)", "`size` takes string.size(), not string.size(int)"),

@@ -42,15 +42,28 @@ pub(super) fn no_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
     if is_namespace(name) {
         return format!("`{name}` is no value: it stands before the names of functions, as in `{}`", first_of(name));
     }
-    with_closest(format!("there is no variable `{name}` here"), name, known)
+    match name {
+        "params" => "there are no `params` without a `paramRef`, which names the ConfigMap that they are".to_owned(),
+        "variables" => "match conditions see no `variables`, which are of what is judged".to_owned(),
+        _ => with_closest(format!("there is no variable `{name}` here"), name, known),
+    }
 }
 
+/// The type of `variables`, as Kubernetes calls it.
+const VARIABLES: &str = "kubernetes.variables";
+
 pub(super) fn no_field(of: &ObjectType, field: &str) -> String {
-    let what = format!("`{}` has no field `{field}`", of.name);
+    let what = match &*of.name {
+        VARIABLES => format!("there is no variable `variables.{field}` here: each sees those before it alone"),
+        name => format!("`{name}` has no field `{field}`"),
+    };
     let names = || of.fields.iter().map(|(name, _)| &**name);
     match suggest::closest(field, names()) {
         Some(closest) => format!("{what}; did you mean `{closest}`?"),
         None if of.fields.is_empty() => what,
+        None if &*of.name == VARIABLES => {
+            format!("{what}; there are {}", suggest::listed(names().map(|name| format!("`{name}`"))))
+        }
         None => format!("{what}; it has {}", suggest::listed(names().map(|name| format!("`{name}`")))),
     }
 }
