@@ -117,7 +117,9 @@ fn mistakes_are_said_with_what_is_right() {
     ] {
         assert_eq!(message(source), expected, "{source}");
     }
-    assert!(message("authorizer.path('/a')").starts_with("there is no `authorizer` here: whether a user may do something"));
+    assert!(
+        message("authorizer.path('/a')").starts_with("there is no `authorizer` here: whether a user may do something")
+    );
     assert!(message("Object.spec{a: 1}").starts_with("`ApplyConfiguration` is not taken"));
 }
 
