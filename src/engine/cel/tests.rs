@@ -268,6 +268,7 @@ fn what_takes_too_long_is_spent() {
             "lists.range(100000).all(i, !(object.large in {'a': 1}))".to_owned(),
             "[object.large].map(x, int(x)) == [] || lists.range(100000).all(i, int(object.large) == 1 || true)"
                 .to_owned(),
+            "lists.range(20000).all(i, {object.large: 1, object.large: 2} == {object.large: 2})".to_owned(),
             "object.large.split('')".to_owned(),
             "object.large.split('y')".to_owned(),
         ] {

@@ -127,8 +127,9 @@ fn equal_maps(one: &Map<'_>, other: &Map<'_>, meter: &mut Meter) -> Result<bool,
         return Ok(false);
     }
     for (key, value) in one.iter() {
-        meter.work(1)?;
-        match other.find(&key.to_value()) {
+        let key = key.to_value();
+        meter.work(1 + key.as_str().map_or(0, str::len) / 64)?;
+        match other.find(&key) {
             Some(other) if value.equals(&other, meter)? => {}
             _ => return Ok(false),
         }
