@@ -226,6 +226,9 @@ pub const CEL_OPERATIONS: usize = 1_000;
 /// Bytes of a message that an expression gives, as in Kubernetes: a longer one is not said.
 pub const CEL_MESSAGE: usize = 5 * 1024;
 
+/// Bytes of a text or a key that the message of a failed expression shows.
+pub const CEL_SHOWN: usize = 256;
+
 /// States of one regular expression of CEL, about, and bytes of its text: a label takes 300, a class of Unicode 800. Making so
 /// many takes some 30 ms.
 pub const CEL_PATTERN: usize = 40_000;

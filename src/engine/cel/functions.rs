@@ -49,6 +49,8 @@ pub struct Overload {
     pub cost: Cost,
     /// Where static types leave several overloads, Kubernetes counts what the function costs, and not the overload: 1 for most.
     pub cost_of_any: Cost,
+    /// Whether it costs what going through its first argument and all that is in it costs: what is paid before it is run.
+    pub walks: bool,
     /// Whether it takes a list of whatever elements when it runs.
     pub lenient: bool,
 }
@@ -93,6 +95,7 @@ impl Overload {
             run,
             cost: |_, _| 1,
             cost_of_any: |_, _| 1,
+            walks: false,
             lenient: false,
         }
     }
@@ -113,6 +116,13 @@ impl Overload {
     pub fn costing(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self.cost_of_any = cost;
+        self
+    }
+
+    /// It costs what going through its first argument and all that is in it costs, instead of 1.
+    #[must_use]
+    pub fn walking(mut self) -> Self {
+        self.walks = true;
         self
     }
 

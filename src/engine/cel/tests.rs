@@ -231,6 +231,86 @@ fn what_is_nested_as_deep_as_may_be_runs() {
     }
 }
 
+/// Values that share their parts: each link of a chain holds the one before it twice.
+fn doubled(first: &str) -> String {
+    format!("{first}{}", ".map(x, [x, x])".repeat(60))
+}
+
+fn outcome<'a>(program: &'a Program, object: &'a &'a Object) -> Answer<'a> {
+    program.run(&Given::new(object, &[], None), &mut Meter::new())
+}
+
+/// What Kubernetes counts as little, or only after it is done, and what would take without end.
+#[test]
+fn what_takes_too_long_is_spent() {
+    let chain = || doubled("[0]");
+    let of_nothing = doubled("[[]]");
+    let made = move || {
+        let object =
+            Object(json!({"text": "x".repeat(100_000), "umlauts": "ü".repeat(50_000), "large": "y".repeat(8 << 20)}));
+        let object = &&object;
+        for source in [
+            format!("{}.indexOf([]) == 0", chain()),
+            format!("{}.lastIndexOf([]) == 0", chain()),
+            format!("{of_nothing}.indexOf([]) == 0"),
+            format!("dyn({}).indexOf(object.none) == 0 || true", chain()),
+            format!("dyn({of_nothing}).indexOf(object.none) == 0 || true"),
+            format!("dyn({}).sum() == 0 || true", chain()),
+            format!("[{{'a': {}}}].indexOf({{}}) == 0", chain()),
+            "lists.range(100000).all(i, object.text.charAt(i) != ' ')".to_owned(),
+            "lists.range(50000).all(i, object.umlauts.charAt(i) != ' ')".to_owned(),
+            "lists.range(100000).all(i, size(object.large) > 0)".to_owned(),
+            "lists.range(100000).all(i, object.large <= object.large)".to_owned(),
+            "lists.range(100000).all(i, object.large == object.large)".to_owned(),
+            "lists.range(50000).all(i, dyn([object.large, object.large]).sort().size() == 2)".to_owned(),
+            "lists.range(50000).all(i, [object.large, object.large].max() != '')".to_owned(),
+            "lists.range(100000).all(i, {'a': 1}[?object.large] == optional.none())".to_owned(),
+            "lists.range(100000).all(i, !(object.large in {'a': 1}))".to_owned(),
+            "[object.large].map(x, int(x)) == [] || lists.range(100000).all(i, int(object.large) == 1 || true)"
+                .to_owned(),
+            "lists.range(20000).all(i, {object.large: 1, object.large: 2} == {object.large: 2})".to_owned(),
+            "object.large.split('')".to_owned(),
+            "object.large.split('y')".to_owned(),
+        ] {
+            let program = Program::compile(&source, &scope::mutation(&[], false)).unwrap();
+            let answer = outcome(&program, object);
+            assert!(matches!(answer, Err(Failure::Spent(_))), "{source}: {answer:?}");
+        }
+    };
+    on_small_stack(made);
+}
+
+/// What is large is not gone through where what is small decides.
+#[test]
+fn little_is_read_where_little_decides() {
+    let object = Object(json!({"large": "y".repeat(8 << 20)}));
+    let object = &&object;
+    for source in [
+        "lists.range(100000).all(i, object.large != 'x')",
+        "lists.range(50000).all(i, object.?large != optional.of('x'))",
+    ] {
+        let program = Program::compile(source, &scope::mutation(&[], false)).unwrap();
+        assert!(matches!(outcome(&program, object), Ok(Value::Bool(true))), "{source}");
+    }
+    for source in ["{'a': 1}[object.large]", "['a', 'b'].transformMapEntry(i, v, {object.large: 1})"] {
+        let program = Program::compile(source, &scope::mutation(&[], false)).unwrap();
+        let Err(Failure::Error(why)) = outcome(&program, object) else { panic!("{source}") };
+        assert!(why.len() < 2 * limits::CEL_SHOWN, "{source}: {} bytes", why.len());
+    }
+}
+
+#[test]
+fn all_operations_of_a_mutation_keep_to_one_limit() {
+    let object = Object(json!({"text": "x".repeat(100_000)}));
+    let object = &&object;
+    let source = "lists.range(100).map(i, JSONPatch{op: 'add', path: '/a', value: object.text})";
+    let program = Program::compile(source, &scope::mutation(&[], false)).unwrap();
+    let Ok(Value::List(list)) = outcome(&program, object) else { panic!() };
+    assert!(list.iter().all(|operation| operation.to_json().is_ok()));
+    let why = Value::List(list).to_json().unwrap_err().to_string();
+    assert!(why.starts_with("a mutation may write"), "{why}");
+}
+
 fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap();
 }

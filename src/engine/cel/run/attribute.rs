@@ -124,6 +124,7 @@ impl<'a> Runner<'_, 'a> {
             Found::Plain(value) => (value, how.optional),
             Found::Optional(value) => (value, true),
         };
+        self.meter.work(key.as_str().map_or(0, str::len) / 64)?;
         let inner = inner(&value, &key);
         if optional {
             return match inner? {

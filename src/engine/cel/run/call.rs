@@ -1,13 +1,16 @@
 //! Calls of functions and operators.
 
 use crate::engine::cel::{
-    Answer, Failure, Value,
+    Answer, Failure, Meter, Value,
     ast::{Call, Element, Expr, Kind},
     functions::{self, Overload},
     library::{self, standard::names},
     macros,
-    run::{Runner, constant, dispatch},
+    run::{Runner, constant, cost, dispatch},
 };
+
+/// Bytes of a text that are read in the time of a step.
+const READ_AT_ONCE: usize = 32;
 
 // === impl Runner ===
 
@@ -118,6 +121,8 @@ impl<'a> Runner<'_, 'a> {
         let Some(overload) = overload_of(call, args) else {
             return self.fail(call, args, dispatch::no_such_overload(&call.function, args));
         };
+        self.meter.work(read_bytes(args) / READ_AT_ONCE)?;
+        let walked = if overload.walks { Some(walked(args, self.meter)?) } else { None };
         let answer = (overload.run)(&mut functions::Call {
             args,
             meter: self.meter,
@@ -125,7 +130,7 @@ impl<'a> Runner<'_, 'a> {
             cluster: self.given.cluster,
         });
         let cost = if call.overloads.len() == 1 { overload.cost } else { overload.cost_of_any };
-        let cost = cost(args, answer.as_ref().unwrap_or(&Value::Null));
+        let cost = walked.unwrap_or_else(|| cost(args, answer.as_ref().unwrap_or(&Value::Null)));
         self.charged(cost, answer)
     }
 
@@ -133,12 +138,28 @@ impl<'a> Runner<'_, 'a> {
     #[inline(never)]
     fn fail(&mut self, call: &'a Call, args: &[Value<'a>], failure: Failure) -> Answer<'a> {
         let cost = match call.overloads.as_slice() {
+            [first, ..] if first.walks => walked(args, self.meter)?,
             [only] => (only.cost)(args, &Value::Null),
             [first, ..] => (first.cost_of_any)(args, &Value::Null),
             [] => 1,
         };
         self.charged(cost, Err(failure))
     }
+}
+
+/// What going through the first argument of a call costs.
+fn walked(args: &[Value<'_>], meter: &mut Meter) -> Result<u64, Failure> {
+    args.first().map_or(Ok(0), |value| cost::walk(value, meter))
+}
+
+/// Of the texts that a function is given, which it may read whole, whatever Kubernetes counts for it.
+fn read_bytes(args: &[Value<'_>]) -> usize {
+    let length = |value: &Value<'_>| match value {
+        Value::String(text) => text.as_str().len(),
+        Value::Bytes(bytes) => bytes.as_slice().len(),
+        _ => 0,
+    };
+    args.iter().map(length).fold(0, usize::saturating_add)
 }
 
 /// By the types that its arguments have now. Static types leave overloads, which operators and a few others do not keep to:

@@ -46,7 +46,7 @@ impl<'a> Runner<'_, 'a> {
                 Ok(Value::Bool(equal == wanted))
             }
             (Err(failure), Ok(other)) | (Ok(other), Err(failure)) => {
-                self.charge(cost::traversal(cost::size(&other).min(1)))?;
+                self.charge(cost::traversal(cost::smaller(&other, &Value::Null)))?;
                 Err(failure)
             }
             (Err(failure), Err(_)) => {
@@ -97,6 +97,6 @@ fn keep(kept: &mut Option<Failure>, failure: Failure) {
 fn equality_cost(left: &Value<'_>, right: &Value<'_>) -> u64 {
     match left {
         Value::Ip(_) | Value::Cidr(_) => 1,
-        _ => cost::traversal(cost::size(left).min(cost::size(right))),
+        _ => cost::traversal(cost::smaller(left, right)),
     }
 }

@@ -79,6 +79,7 @@ impl<'a> Runner<'_, 'a> {
         for entry in entries {
             let key = self.eval(&entry.key)?;
             let value = self.eval(&entry.value)?;
+            self.meter.work(key.as_str().map_or(0, str::len) / 64)?;
             let key = Key::from_value(&key);
             match value {
                 value if !entry.optional => {

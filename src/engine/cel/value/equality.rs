@@ -24,6 +24,10 @@ impl Value<'_> {
                     one == other
                 }
             }
+            (Self::Bytes(one), Value::Bytes(other)) => {
+                meter.work(one.as_slice().len().min(other.as_slice().len()) / 64)?;
+                one.as_slice() == other.as_slice()
+            }
             (Self::List(one), Value::List(other)) => return equal_lists(one, other, meter),
             (Self::Map(one), Value::Map(other)) => return equal_maps(one, other, meter),
             (Self::Struct(one), Value::Struct(other)) => return equal_structs(one, other, meter),
@@ -55,7 +59,6 @@ impl Value<'_> {
         match (self, other) {
             (Self::Null, Value::Null) | (Self::Optional(None), Value::Optional(None)) => true,
             (Self::Bool(one), Value::Bool(other)) => one == other,
-            (Self::Bytes(one), Value::Bytes(other)) => one.as_slice() == other.as_slice(),
             (Self::Duration(one), Value::Duration(other)) => one == other,
             (Self::Timestamp(one), Value::Timestamp(other)) => one == other,
             (Self::Type(one), Value::Type(other)) => one.as_str() == other.as_str(),
@@ -124,8 +127,9 @@ fn equal_maps(one: &Map<'_>, other: &Map<'_>, meter: &mut Meter) -> Result<bool,
         return Ok(false);
     }
     for (key, value) in one.iter() {
-        meter.work(1)?;
-        match other.find(&key.to_value()) {
+        let key = key.to_value();
+        meter.work(1 + key.as_str().map_or(0, str::len) / 64)?;
+        match other.find(&key) {
             Some(other) if value.equals(&other, meter)? => {}
             _ => return Ok(false),
         }

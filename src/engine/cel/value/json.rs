@@ -14,7 +14,15 @@ use crate::engine::{
 /// Ints up to this are numbers, and beyond it texts: JavaScript's `Number.MAX_SAFE_INTEGER`.
 const EXACT: u64 = (1 << 53) - 1;
 
+/// What a value counts for, besides what is in it: less than it takes to keep, and about what it takes to write.
+const VALUE: usize = 4;
+
+/// What a mapping counts for, besides what is in it.
+const MAPPING: usize = 32;
+
 impl Value<'_> {
+    /// The whole of it keeps to one limit: all operations of a mutation are to be written at once, as the list that they are.
+    ///
     /// # Errors
     /// A value that JSON has no form for, or more than a mutation may write.
     pub fn to_json(&self) -> Result<Json, Failure> {
@@ -23,7 +31,7 @@ impl Value<'_> {
 }
 
 struct Writer {
-    /// Bytes and values that may still be written.
+    /// Bytes that may still be written; a mapping with something in it counts for more of them, as it takes some 600 to keep.
     left: usize,
 }
 
@@ -31,7 +39,7 @@ struct Writer {
 
 impl Writer {
     fn value(&mut self, value: &Value<'_>) -> Result<Json, Failure> {
-        self.take(1)?;
+        self.take(VALUE)?;
         Ok(match value {
             Value::Null => Json::Null,
             Value::Bool(value) => (*value).into(),
@@ -67,6 +75,7 @@ impl Writer {
     #[inline(never)]
     fn map(&mut self, map: &Map<'_>) -> Result<Json, Failure> {
         let mut object = JsonMap::new();
+        self.take(if map.is_empty() { 0 } else { MAPPING })?;
         for (key, value) in map.iter() {
             let Key::String(key) = key else {
                 return Err(Failure::error(format!("JSON has no keys but texts, and not `{key}`")));
@@ -80,7 +89,9 @@ impl Writer {
     #[inline(never)]
     fn fields(&mut self, made: &Struct<'_>) -> Result<Json, Failure> {
         let mut object = JsonMap::new();
+        self.take(if made.fields.is_empty() { 0 } else { MAPPING })?;
         for (name, value) in &made.fields {
+            self.take(name.len())?;
             object.insert(name.to_string(), self.value(value)?);
         }
         Ok(Json::Object(object))

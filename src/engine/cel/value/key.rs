@@ -4,7 +4,7 @@ use std::{cmp::Ordering, fmt, rc::Rc};
 
 use crate::engine::cel::{
     Value,
-    value::{Key, number},
+    value::{Key, number, show::show_text},
 };
 
 // === impl Key ===
@@ -81,7 +81,7 @@ impl fmt::Display for Key<'_> {
             Key::Bool(value) => write!(f, "{value}"),
             Key::Int(value) => write!(f, "{value}"),
             Key::Uint(value) => write!(f, "{value}"),
-            Key::String(text) => f.write_str(text.as_str()),
+            Key::String(text) => show_text(text.as_str(), f),
             Key::Other(value) => write!(f, "{value}"),
         }
     }

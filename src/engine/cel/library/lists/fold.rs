@@ -4,9 +4,8 @@ use std::cmp::Ordering;
 
 use crate::engine::cel::{
     Failure, Type, Value,
-    functions::{Answer, Call, Cost, Overload, Run},
+    functions::{Answer, Call, Overload, Run},
     library::{lists::sort::is_comparable, time::Duration},
-    run::cost,
 };
 
 pub(super) fn functions() -> Vec<Overload> {
@@ -31,22 +30,20 @@ pub(super) fn functions() -> Vec<Overload> {
             sum(call, Value::Duration(Duration::from_nanoseconds(0)))
         }),
     ];
-    let walk: Cost = |args, _| args.first().map_or(0, cost::walk);
     let mut all = Vec::new();
     for (of, [is_sorted_id, max_id, min_id]) in ORDERED {
         let list = || [Type::list(of.clone())];
-        all.push(Overload::member("isSorted", is_sorted_id, list(), Type::Bool, is_sorted).costing(walk));
-        all.push(Overload::member("max", max_id, list(), of.clone(), max).costing(walk));
-        all.push(Overload::member("min", min_id, list(), of.clone(), min).costing(walk));
+        all.push(Overload::member("isSorted", is_sorted_id, list(), Type::Bool, is_sorted).walking());
+        all.push(Overload::member("max", max_id, list(), of.clone(), max).walking());
+        all.push(Overload::member("min", min_id, list(), of.clone(), min).walking());
     }
     for (of, id, run) in SUMMED {
-        all.push(Overload::member("sum", id, [Type::list(of.clone())], of, run).costing(walk));
+        all.push(Overload::member("sum", id, [Type::list(of.clone())], of, run).walking());
     }
     let list_and_one = || [Type::list(Type::Parameter("A")), Type::Parameter("A")];
-    all.push(Overload::member("indexOf", "list_a_index_of_int", list_and_one(), Type::Int, index_of).costing(walk));
+    all.push(Overload::member("indexOf", "list_a_index_of_int", list_and_one(), Type::Int, index_of).walking());
     all.push(
-        Overload::member("lastIndexOf", "list_a_last_index_of_int", list_and_one(), Type::Int, last_index_of)
-            .costing(walk),
+        Overload::member("lastIndexOf", "list_a_last_index_of_int", list_and_one(), Type::Int, last_index_of).walking(),
     );
     all
 }

@@ -57,6 +57,7 @@ fn sorted<'a>(list: &List<'a>, keys: &List<'a>, meter: &mut Meter) -> Answer<'a>
     if !is_comparable(&first) {
         return Err(Failure::error("list elements must be comparable"));
     }
+    meter.work(keys.len() / 4)?;
     if keys.iter().any(|key| key.type_name().as_str() != first.type_name().as_str()) {
         return Err(Failure::error("list elements must have the same type"));
     }
@@ -64,10 +65,21 @@ fn sorted<'a>(list: &List<'a>, keys: &List<'a>, meter: &mut Meter) -> Answer<'a>
         return Ok(Value::List(list.clone()));
     }
     meter.allocate_items(list.len().saturating_mul(3))?;
-    meter.work(list.len().saturating_mul(list.len().checked_ilog2().unwrap_or_default() as usize))?;
+    let rounds = list.len().checked_ilog2().unwrap_or_default() as usize;
+    meter.work(list.len().saturating_mul(rounds))?;
+    meter.work(keys.iter().map(|key| length(&key) / 32).fold(0, usize::saturating_add).saturating_mul(rounds))?;
     let mut pairs: Vec<(Value<'a>, Value<'a>)> = keys.iter().zip(list.iter()).collect();
     pairs.sort_by(|(one, _), (other, _)| order(one, other));
     Ok(Value::list(pairs.into_iter().map(|(_, value)| value)))
+}
+
+/// Bytes that a comparison may go through.
+fn length(key: &Value<'_>) -> usize {
+    match key {
+        Value::String(text) => text.as_str().len(),
+        Value::Bytes(bytes) => bytes.as_slice().len(),
+        _ => 0,
+    }
 }
 
 /// What has an order among its like.

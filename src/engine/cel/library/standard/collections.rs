@@ -108,6 +108,7 @@ pub fn entries_of<'a>(map: Map<'a>, meter: &mut Meter) -> Result<Rc<Entries<'a>>
 /// # Errors
 /// Where the key is there already.
 pub fn put<'a>(entries: &mut Entries<'a>, key: &Value<'a>, value: Value<'a>, meter: &mut Meter) -> Result<(), Failure> {
+    meter.work(key.as_str().map_or(0, str::len) / 64)?;
     let key = Key::from_value(key);
     if entries.contains_key(&key) {
         return Err(Failure::error(format!("insert failed: key {key} already exists")));

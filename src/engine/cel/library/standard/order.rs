@@ -25,7 +25,10 @@ fn comparisons(function: &'static str, name: &'static str, run: Run) -> Vec<Over
         Overload::global(function, id, vec![left, right], Type::Bool, run)
     };
     let shorter = |overload: Overload| {
-        overload.costing_if_known(|args, _| cost::traversal(cost::size_of(args, 0).min(cost::size_of(args, 1))))
+        overload.costing_if_known(|args, _| match args {
+            [left, right] => cost::traversal(cost::smaller(left, right)),
+            _ => 1,
+        })
     };
     vec![
         of("bool", Type::Bool, Type::Bool),
