@@ -147,8 +147,8 @@ fn redacted(text: &str) -> String {
     let authority = end.and_then(|(end, _)| rest.get(..end)).unwrap_or(rest);
     // `user:a/b@host`: a password that nobody escaped ends where the authority seems to.
     let is_cut = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err());
-    let users = rest.match_indices('@').map(|(at, _)| at).filter(|at| !is_in_expansion(rest, *at));
-    let user = users.filter(|at| *at < authority.len() || is_cut).last().and_then(|at| rest.split_at_checked(at + 1));
+    let mut users = rest.match_indices('@').map(|(at, _)| at).filter(|at| !is_in_expansion(rest, *at));
+    let user = users.rfind(|at| *at < authority.len() || is_cut).and_then(|at| rest.split_at_checked(at + 1));
     let rest = user.map_or(rest, |(_, rest)| rest);
     let query = rest.char_indices().find(|(at, c)| matches!(c, '?' | '#') && !is_in_expansion(rest, *at));
     let query = query.and_then(|(at, _)| rest.split_at_checked(at + 1));
