@@ -90,9 +90,20 @@ impl<'a> Cluster<'a> {
     }
 
     pub fn gateway(&self, namespace: &str, name: &str) -> Seen {
-        Self::one("Gateway", namespace, name, self.lens.gateway(namespace, name), |(key, gateway)| {
+        let found = match self.lens.gateway(namespace, name) {
+            Answer::Found((key, gateway)) => match self.lens.controller(&gateway.class) {
+                // A word for it would be a value like any other, and a policy that asks for `kgateway` would deny.
+                Answer::Unknown => {
+                    return Seen::Unknown(format!("which controller Gateway `{namespace}/{name}` belongs to"));
+                }
+                controller => Answer::Found((key, gateway, controller.found())),
+            },
+            Answer::Absent => Answer::Absent,
+            Answer::Unknown => Answer::Unknown,
+        };
+        Self::one("Gateway", namespace, name, found, |(key, gateway, controller)| {
             self.tells(namespace, Answer::Absent);
-            self.of_gateway(key, gateway)
+            of_gateway(key, gateway, controller)
         })
     }
 
@@ -181,7 +192,7 @@ impl<'a> Cluster<'a> {
     pub fn referrers(&self, kind: &str, namespace: &str, name: &str) -> Result<Vec<Value>, String> {
         let refer = if kind == "Gateway" { "attach to" } else { "refer to" };
         let found = if kind == "Gateway" {
-            self.attached(namespace, name)
+            self.attached(namespace, name)?
         } else {
             let group = match kind {
                 "Backend" => KGATEWAY,
@@ -218,8 +229,11 @@ impl<'a> Cluster<'a> {
             .collect())
     }
 
-    /// Telemetry objects that name the Gateway, or select it; one whose labels are not known may be selected by any.
-    fn attached(&self, namespace: &str, name: &str) -> Vec<(&'a ObjectKey, &'a Telemetry)> {
+    /// Telemetry objects that name the Gateway, or select it.
+    ///
+    /// # Errors
+    /// Where one selects by labels and the Gateway is not stored: it may be one that is about to be created.
+    fn attached(&self, namespace: &str, name: &str) -> Result<Vec<(&'a ObjectKey, &'a Telemetry)>, String> {
         let mut found = self.lens.telemetry_targeting(namespace, name);
         let global = self.lens.control_plane().kgateway.global_policy_namespace.as_deref();
         if let Some(global) = global.filter(|global| *global != namespace) {
@@ -230,13 +244,27 @@ impl<'a> Cluster<'a> {
             found.extend(self.lens.telemetry_in(global).into_iter().filter(|(_, telemetry)| selects(telemetry)));
         }
         let labels = self.lens.gateway(namespace, name).found().map(|(_, gateway)| &gateway.labels);
-        found.retain(|(key, telemetry)| {
-            telemetry.targets.iter().filter(|target| target.is_gateway()).any(|target| match &target.by {
-                TargetBy::Name(named) => *named == *name && *key.namespace == *namespace,
-                TargetBy::Labels(wanted) => labels.is_none_or(|labels| labels_match(wanted, labels)),
-            })
-        });
-        found
+        let attaches = |key: &ObjectKey, telemetry: &Telemetry| {
+            let mut unknown = false;
+            for target in telemetry.targets.iter().filter(|target| target.is_gateway()) {
+                match (&target.by, labels) {
+                    (TargetBy::Name(named), _) if *named == *name && *key.namespace == *namespace => return Some(true),
+                    (TargetBy::Labels(wanted), Some(labels)) if labels_match(wanted, labels) => return Some(true),
+                    (TargetBy::Labels(_), None) => unknown = true,
+                    _ => {}
+                }
+            }
+            (!unknown).then_some(false)
+        };
+        let mut attached = Vec::new();
+        for (key, telemetry) in found {
+            match attaches(key, telemetry) {
+                Some(true) => attached.push((key, telemetry)),
+                Some(false) => {}
+                None => return Err(format!("which labels Gateway `{namespace}/{name}` has")),
+            }
+        }
+        Ok(attached)
     }
 
     fn one<T>(kind: &str, namespace: &str, name: &str, answer: Answer<T>, value: impl FnOnce(T) -> Value) -> Seen {
@@ -248,24 +276,6 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn of_gateway(&self, key: &ObjectKey, gateway: &Gateway) -> Value {
-        let controller = match self.lens.controller(&gateway.class) {
-            Answer::Found(Controller::Kgateway) => "kgateway",
-            Answer::Found(Controller::Agentgateway) => "agentgateway",
-            Answer::Found(Controller::Other) | Answer::Absent => "other",
-            Answer::Unknown => "unknown",
-        };
-        let listener = |listener: &crate::engine::kinds::gateway::Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
-        json!({
-            "namespace": *key.namespace,
-            "name": *key.name,
-            "class": *gateway.class,
-            "controller": controller,
-            "labels": gateway.labels,
-            "listeners": gateway.listeners.iter().map(listener).collect::<Vec<_>>(),
-        })
-    }
-
     /// Takes note of something found in a namespace, by what the object found says of itself.
     fn tells(&self, namespace: &str, sharing: Answer<&crate::engine::kinds::meta::Sharing>) {
         let others = namespace != self.namespace;
@@ -273,6 +283,24 @@ impl<'a> Cluster<'a> {
             self.told_of_others.set(true);
         }
     }
+}
+
+/// Nobody's class, or none that exists, is another's.
+fn of_gateway(key: &ObjectKey, gateway: &Gateway, controller: Option<Controller>) -> Value {
+    let controller = match controller {
+        Some(Controller::Kgateway) => "kgateway",
+        Some(Controller::Agentgateway) => "agentgateway",
+        Some(Controller::Other) | None => "other",
+    };
+    let listener = |listener: &crate::engine::kinds::gateway::Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
+    json!({
+        "namespace": *key.namespace,
+        "name": *key.name,
+        "class": *gateway.class,
+        "controller": controller,
+        "labels": gateway.labels,
+        "listeners": gateway.listeners.iter().map(listener).collect::<Vec<_>>(),
+    })
 }
 
 fn of_service(namespace: &str, name: &str, service: &Service) -> Value {

@@ -1,5 +1,5 @@
-//! Credentials that stand in a configuration. Passwords and tokens are never handed on: a policy is told what is wrong
-//! with them, so that no message can hold one.
+//! Credentials that stand in a configuration. Passwords and tokens are not handed on with them: a policy is told what is
+//! wrong with them, and has no need to read the configuration, which a message could hold.
 
 use serde_json::{Value, json};
 

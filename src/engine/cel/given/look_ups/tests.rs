@@ -109,3 +109,36 @@ fn referrers_are_those_that_refer_and_those_that_attach() {
     assert!(cluster.referrers("Service", "telemetry", "otel").is_err());
     assert!(cluster.grants("telemetry").is_err());
 }
+
+#[test]
+fn a_gateway_of_a_class_that_is_not_known_is_not_known() {
+    let gateway = object("gateway.networking.k8s.io/v1", "Gateway", "gw", "own", &json!({"gatewayClassName": "ours"}));
+    let (known, open) = (view(true, std::slice::from_ref(&gateway)), view(false, &[gateway]));
+    let lens = Lens::new(&open);
+    let unknown = Cluster::new(&lens, "gw").gateway("gw", "own");
+    assert_eq!(unknown, Seen::Unknown("which controller Gateway `gw/own` belongs to".to_owned()));
+    let lens = Lens::new(&known);
+    let Seen::Found(found) = Cluster::new(&lens, "gw").gateway("gw", "own") else { panic!() };
+    assert_eq!(found["controller"], json!("other"));
+}
+
+#[test]
+fn whether_labels_select_a_gateway_that_is_not_stored_is_not_known() {
+    let mut selecting = policy("gw", "by-label", "none", &json!({"name": "own", "port": 4317}));
+    selecting["spec"]["targetRefs"].take();
+    selecting["spec"]["targetSelectors"] = json!([
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "matchLabels": {"tier": "edge"}}
+    ]);
+    let gateway = |name: &str, tier: &str| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"namespace": "gw", "name": name, "labels": {"tier": tier}}})
+    };
+    let view = view(true, &[selecting, gateway("edge", "edge"), gateway("inner", "inner")]);
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
+    assert_eq!(cluster.referrers("Gateway", "gw", "edge").unwrap().len(), 1);
+    assert_eq!(cluster.referrers("Gateway", "gw", "inner"), Ok(Vec::new()));
+    let unknown = cluster.referrers("Gateway", "gw", "new");
+    assert_eq!(unknown, Err("which labels Gateway `gw/new` has".to_owned()));
+    assert_eq!(cluster.referrers("Gateway", "elsewhere", "new"), Ok(Vec::new()));
+}
