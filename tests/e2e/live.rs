@@ -1,5 +1,6 @@
 //! The view is the cluster's own, and never in the way: what is applied or deleted in one go is judged by what is there.
 
+use portcullis::engine::policy::shipped::SHIPPED;
 use serde_json::Value;
 
 use crate::{
@@ -169,10 +170,14 @@ fn what_is_told(sandbox: &Sandbox<'_>) {
     assert_eq!(warned, "listener-policies/gateway-missing");
     wait_until("the metrics to tell", || {
         let metrics = portcullis.get("/metrics")?;
-        let told = ["portcullis_view_objects{kind=\"Service\"} ", "portcullis_view_known{kind=\"Service\"} 1"];
-        let told =
-            told.iter().chain(&["portcullis_confirmed_total{result=\"alike\"} 1", "portcullis_policies_in_force 7"]);
-        let missing: Vec<_> = told.filter(|told| !metrics.contains(**told)).collect();
+        let in_force = format!("portcullis_policies_in_force {}", SHIPPED.len());
+        let told = [
+            "portcullis_view_objects{kind=\"Service\"} ",
+            "portcullis_view_known{kind=\"Service\"} 1",
+            "portcullis_confirmed_total{result=\"alike\"} 1",
+            &in_force,
+        ];
+        let missing: Vec<_> = told.into_iter().filter(|told| !metrics.contains(*told)).collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} are not in {metrics}")) }
     });
 }
