@@ -328,7 +328,7 @@ fn costs() {
 fn what_is_too_much_is_not_even_begun() {
     let expression = "spent: operation cancelled: actual cost limit exceeded";
     let policy = "spent: validation failed due to running out of cost budget, no further validation rules will be run";
-    let all = "spent: all policies together make more than one request may";
+    let all = "spent: the expressions of a policy make more than one request may";
     for (source, expected) in [
         ("lists.range(100000000)", policy),
         ("lists.range(2000000) == lists.range(2000000)", expression),
@@ -395,9 +395,11 @@ fn a_policy_has_a_budget_of_its_own() {
     assert_eq!(passed(&mut meter), 2);
     meter.begin_policy(limits::CEL_POLICY);
     assert_eq!(passed(&mut meter), 11);
-    // The next one still has what the request has left, and no more.
-    meter.begin_policy(limits::CEL_POLICY);
-    assert!(passed(&mut meter) < 11);
+    // The next ones still have what the request has left, and no more.
+    for wanted in [11, 11, 8] {
+        meter.begin_policy(limits::CEL_POLICY);
+        assert_eq!(passed(&mut meter), wanted);
+    }
 }
 
 /// On the stack of a thread, without optimisation: what compiles runs, compares, prints and is dropped.

@@ -81,7 +81,7 @@ fn texts_cost_what_is_read_and_made() {
 
 #[test]
 fn what_would_grow_beyond_the_memory_of_a_request_is_not_made() {
-    let spent = "spent: all policies together make more than one request may";
+    let spent = "spent: the expressions of a policy make more than one request may";
     let large = r#"lists.range(4000).map(i, "x").join(",")"#;
     expect(&[
         (&format!(r#"{large}.replace("", {large}.replace("", "yyyyyyyy"))"#), spent),
