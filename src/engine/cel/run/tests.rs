@@ -396,7 +396,7 @@ fn a_policy_has_a_budget_of_its_own() {
     meter.begin_policy(limits::CEL_POLICY);
     assert_eq!(passed(&mut meter), 11);
     // The next ones still have what the request has left, and no more.
-    for wanted in [11, 11, 8] {
+    for wanted in [11, 11, 5] {
         meter.begin_policy(limits::CEL_POLICY);
         assert_eq!(passed(&mut meter), wanted);
     }
