@@ -236,8 +236,17 @@ fn refused(sandbox: &Sandbox<'_>) {
         (&format!("{rule}/operations"), json!(["PATCH"]), &["operations[0]", "\"UPDATE\""]),
         ("/spec/rule", json!({}), &["a policy has exactly one rule: one of `backendRefs`"]),
         ("/spec/rule", json!({ "backendRefs": {}, "inUse": {} }), &["a policy has exactly one rule"]),
-        ("/spec/validations", json!([{ "expression": "true" }]), &["spec.validations", "use `rule`"]),
-        ("/spec/matchConditions", json!([{ "expression": "true" }]), &["spec.matchConditions", "use `rule`"]),
+        ("/spec/validations", json!([{ "expression": "true" }]), &["spec.validations[0].name", "Required value"]),
+        (
+            "/spec/validations",
+            json!([{ "name": "a", "expression": "true" }]),
+            &["exactly one of `rule`, `validations` and `mutations`"],
+        ),
+        (
+            "/spec/matchConditions",
+            json!([{ "expression": "true" }]),
+            &["spec.matchConditions[0].name", "Required value"],
+        ),
         ("/spec/levels", json!([{ "code": "a/b", "level": "fatal" }]), &["spec.levels[0].level"]),
         ("/spec/acton", json!("Deny"), &["unknown field \"spec.acton\""]),
     ];

@@ -63,6 +63,39 @@ impl Drop for Roles<'_> {
     }
 }
 
+/// A policy that reads parameters, so that they are followed; it judges nothing.
+struct Reading<'a>(&'a Kubectl, String);
+
+impl<'a> Reading<'a> {
+    fn of(sandbox: &Sandbox<'_>, kubectl: &'a Kubectl) -> Self {
+        let name = format!("reading-{}", sandbox.id());
+        let policy = json!({
+            "apiVersion": "portcullis.dev/v1alpha1",
+            "kind": "GuardPolicy",
+            "metadata": { "name": name },
+            "spec": {
+                "matchConstraints": {
+                    "resourceRules": [{
+                        "apiGroups": ["gateway.kgateway.dev"], "apiVersions": ["*"], "resources": ["listenerpolicies"],
+                        "operations": ["CREATE"],
+                    }],
+                    "namespaceSelector": { "matchLabels": { LABEL: "nowhere" } },
+                },
+                "paramRef": { "name": "limits" },
+                "validations": [{ "name": "limit", "expression": "params != null" }],
+            },
+        });
+        kubectl.apply(&policy.to_string());
+        Self(kubectl, name)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.run(&["delete", "guardpolicy", "--ignore-not-found", &self.1]);
+    }
+}
+
 fn each(sandbox: &Sandbox<'_>) {
     let kubectl = sandbox.kubectl();
     let intact = cluster::serve(sandbox);
@@ -71,6 +104,7 @@ fn each(sandbox: &Sandbox<'_>) {
     assert!(lines.len() > 8, "{lines:?}");
     let (gw, obs) = (sandbox.namespace("gw", &[]), sandbox.namespace("obs", &[]));
     let _roles = Roles(&kubectl, sandbox.id().to_owned());
+    let _reading = Reading::of(sandbox, &kubectl);
     let all: Vec<Option<Line>> = std::iter::once(None).chain(lines.iter().cloned().map(Some)).collect();
     let mut manifests = vec![objects::gateway(&gw), objects::service(&gw, "needed", 4317)];
     manifests.push(objects::listener_policy(&gw, "keeper", "name: needed, port: 4317"));
