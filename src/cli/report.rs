@@ -129,7 +129,7 @@ pub fn write_refusals(report: &Report, options: Options, out: &mut dyn io::Write
     human::refusals(report, options, out)
 }
 
-/// Text of several lines, safe to print as [`line`] is.
+/// Text of several lines, safe to print as [`line()`] is.
 pub fn block(text: &str) -> String {
     text::block(text)
 }

@@ -1,4 +1,4 @@
-//! The functions: one file for each library of Kubernetes' environment. Adding one is a file and a line in [`functions`].
+//! The functions: one file for each library of Kubernetes' environment. Adding one is a file and a line in `FUNCTIONS`.
 
 pub mod cidr;
 pub mod cluster;
