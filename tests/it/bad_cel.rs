@@ -48,6 +48,18 @@ fn a_right_one_is_taken() {
     check(RIGHT).ends_with(0);
 }
 
+#[test]
+fn a_policy_is_not_named_as_the_codes_of_a_rule_begin() {
+    let folder = TempDir::new().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    fs::write(&policy, format!("{}{RIGHT}", HEAD.replace("name: mine", "name: in-use"))).unwrap();
+    let policy = policy.to_str().unwrap();
+    run(["check", "--policies", policy, policy])
+        .ends_with(2)
+        .says("policy.yaml:3:")
+        .says("codes of the rule `inUse` begin with");
+}
+
 /// What stands in the policy, in which line of the file the refusal is, and words of it.
 #[test]
 fn it_is_refused_where_it_is_written() {
