@@ -37,42 +37,72 @@ pub fn yaml() -> String {
 pub fn guard_policy() -> Value {
     let mut asked = structural::schema_of::<GuardPolicySpec>();
     validation::add_to(&mut asked);
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": format!("{PLURAL}.{GROUP}") },
-        "spec": {
-            "group": GROUP,
-            "names": {
-                "kind": spec::KIND,
-                "listKind": format!("{}List", spec::KIND),
-                "plural": PLURAL,
-                "singular": "guardpolicy",
-                "shortNames": ["gp"],
-                "categories": ["portcullis"],
+    Kind {
+        name: spec::KIND,
+        plural: PLURAL,
+        short: "gp",
+        scope: "Cluster",
+        description: "A GuardPolicy says which objects Portcullis judges, by which rule, and what follows.",
+        columns: columns(),
+        spec: asked,
+        status: structural::schema_of::<GuardPolicyStatus>(),
+    }
+    .definition()
+}
+
+/// What the definitions of our kinds differ in.
+struct Kind {
+    name: &'static str,
+    plural: &'static str,
+    short: &'static str,
+    /// `Cluster` or `Namespaced`.
+    scope: &'static str,
+    description: &'static str,
+    columns: Value,
+    spec: Value,
+    status: Value,
+}
+
+impl Kind {
+    fn definition(self) -> Value {
+        let Self { name, plural, short, scope, description, columns, spec, status } = self;
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": { "name": format!("{plural}.{GROUP}") },
+            "spec": {
+                "group": GROUP,
+                "names": {
+                    "kind": name,
+                    "listKind": format!("{name}List"),
+                    "plural": plural,
+                    "singular": name.to_lowercase(),
+                    "shortNames": [short],
+                    "categories": ["portcullis"],
+                },
+                "scope": scope,
+                "versions": [{
+                    "name": VERSION,
+                    "served": true,
+                    "storage": true,
+                    "subresources": { "status": {} },
+                    "additionalPrinterColumns": columns,
+                    "schema": { "openAPIV3Schema": {
+                        "description": description,
+                        "type": "object",
+                        "required": ["spec"],
+                        "properties": {
+                            "apiVersion": { "type": "string", "description": format!("Always `{}`.", spec::API_VERSION) },
+                            "kind": { "type": "string", "description": format!("Always `{name}`.") },
+                            "metadata": { "type": "object" },
+                            "spec": spec,
+                            "status": status,
+                        },
+                    } },
+                }],
             },
-            "scope": "Cluster",
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "subresources": { "status": {} },
-                "additionalPrinterColumns": columns(),
-                "schema": { "openAPIV3Schema": {
-                    "description": "A GuardPolicy says which objects Portcullis judges, by which rule, and what follows.",
-                    "type": "object",
-                    "required": ["spec"],
-                    "properties": {
-                        "apiVersion": { "type": "string", "description": format!("Always `{}`.", spec::API_VERSION) },
-                        "kind": { "type": "string", "description": format!("Always `{}`.", spec::KIND) },
-                        "metadata": { "type": "object" },
-                        "spec": asked,
-                        "status": structural::schema_of::<GuardPolicyStatus>(),
-                    },
-                } },
-            }],
-        },
-    })
+        })
+    }
 }
 
 /// What `kubectl get guardpolicies` shows. Which rule it is cannot be among them: a column is a path to a value, and the

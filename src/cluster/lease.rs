@@ -38,6 +38,19 @@ struct Seen {
 /// What it is called.
 pub const NAME: &str = "portcullis";
 
+/// Does this work whenever this process leads, from its beginning each time, until whoever says so is gone.
+pub async fn while_leading<F: Future<Output = ()>>(mut leader: watch::Receiver<bool>, work: impl Fn() -> F) {
+    loop {
+        if leader.wait_for(|leads| *leads).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            lost = leader.wait_for(|leads| !leads) => if lost.is_err() { return },
+            () = work() => {}
+        }
+    }
+}
+
 // === impl Lease ===
 
 impl Lease {

@@ -18,6 +18,7 @@ use crate::{
         api::{Api, ApiError},
         crds::{EXPIRED, EXPIRING, READY},
         exceptions::Standing,
+        lease::while_leading,
     },
     controller::{
         Settings,
@@ -46,18 +47,10 @@ pub async fn run(
     api: Api,
     current: Arc<ArcSwap<Snapshot>>,
     standings: Arc<ArcSwap<Vec<Standing>>>,
-    mut leader: watch::Receiver<bool>,
+    leader: watch::Receiver<bool>,
     settings: Settings,
 ) {
-    loop {
-        if leader.wait_for(|leads| *leads).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            lost = leader.wait_for(|leads| !leads) => if lost.is_err() { return },
-            () = keep(&api, &current, &standings, &settings) => {}
-        }
-    }
+    while_leading(leader, || keep(&api, &current, &standings, &settings)).await;
 }
 
 async fn keep(api: &Api, current: &ArcSwap<Snapshot>, standings: &ArcSwap<Vec<Standing>>, settings: &Settings) {

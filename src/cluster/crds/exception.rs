@@ -2,55 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::{EXPIRING, GROUP, GuardExceptionStatus, READY, VERSION, structural, validation};
-use crate::engine::policy::{
-    exception::spec::{GuardExceptionSpec, KIND},
-    spec::API_VERSION,
-};
-
-const PLURAL: &str = "guardexceptions";
+use super::{EXPIRING, GuardExceptionStatus, Kind, READY, structural, validation};
+use crate::engine::policy::exception::spec::{GuardExceptionSpec, KIND};
 
 /// GuardException.
 pub fn guard_exception() -> Value {
     let mut asked = structural::schema_of::<GuardExceptionSpec>();
     validation::add_to_exception(&mut asked);
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": format!("{PLURAL}.{GROUP}") },
-        "spec": {
-            "group": GROUP,
-            "names": {
-                "kind": KIND,
-                "listKind": format!("{KIND}List"),
-                "plural": PLURAL,
-                "singular": "guardexception",
-                "shortNames": ["gx"],
-                "categories": ["portcullis"],
-            },
-            "scope": "Namespaced",
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "subresources": { "status": {} },
-                "additionalPrinterColumns": columns(),
-                "schema": { "openAPIV3Schema": {
-                    "description": "A GuardException says which findings about objects of its namespace are only recorded, \
-                        until when, and why. Each GuardPolicy says whether it may.",
-                    "type": "object",
-                    "required": ["spec"],
-                    "properties": {
-                        "apiVersion": { "type": "string", "description": format!("Always `{API_VERSION}`.") },
-                        "kind": { "type": "string", "description": format!("Always `{KIND}`.") },
-                        "metadata": { "type": "object" },
-                        "spec": asked,
-                        "status": structural::schema_of::<GuardExceptionStatus>(),
-                    },
-                } },
-            }],
-        },
-    })
+    Kind {
+        name: KIND,
+        plural: "guardexceptions",
+        short: "gx",
+        scope: "Namespaced",
+        description: "A GuardException says which findings about objects of its namespace are only recorded, until when, and why. \
+            Each GuardPolicy says whether it may.",
+        columns: columns(),
+        spec: asked,
+        status: structural::schema_of::<GuardExceptionStatus>(),
+    }
+    .definition()
 }
 
 fn columns() -> Value {

@@ -7,7 +7,7 @@ use crate::engine::cel::{
     check::{Bad, Checked, words},
     functions,
     given::Names,
-    library::regex,
+    library::{regex, standard::CONVERSIONS},
     run,
 };
 
@@ -43,7 +43,7 @@ fn fold_call(expr: &Expr, call: &Call) -> Checked<bool> {
     let args: Vec<&Expr> = call.target.iter().chain(&call.args).collect();
     let constant = args.iter().map(|arg| fold(arg)).collect::<Checked<Vec<bool>>>()?;
     match (&*call.function, args.as_slice(), constant.as_slice()) {
-        (function, [arg], [true]) if is_conversion(function) => {
+        (function, [arg], [true]) if CONVERSIONS.contains(&function) => {
             evaluated(expr).map_err(|why| Bad::new(arg.at, format!("{}: {why}", words::shown(function))))?;
             Ok(true)
         }
@@ -55,13 +55,6 @@ fn fold_call(expr: &Expr, call: &Call) -> Checked<bool> {
         ("_[_]" | "_[?_]", [_, index], [_, true]) => check_index(index).map(|()| false),
         _ => Ok(false),
     }
-}
-
-fn is_conversion(function: &str) -> bool {
-    matches!(
-        function,
-        "bool" | "bytes" | "double" | "duration" | "dyn" | "int" | "string" | "timestamp" | "type" | "uint"
-    )
 }
 
 fn check_pattern(call: &Call, pattern: &Expr) -> Checked<()> {

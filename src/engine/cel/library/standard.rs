@@ -12,6 +12,10 @@ use crate::engine::cel::{Failure, Type, functions::Overload};
 pub use arithmetic::join;
 pub use collections::{entries_of, put};
 
+/// Functions that are run when they are compiled where their argument is a constant.
+pub const CONVERSIONS: [&str; 10] =
+    ["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"];
+
 /// As the parser names them.
 pub mod names {
     pub const AND: &str = "_&&_";

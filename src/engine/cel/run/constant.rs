@@ -5,13 +5,9 @@ use std::sync::Arc;
 use crate::engine::cel::{
     Value,
     ast::{Call, Element, Expr, Kind, Literal},
-    library::standard::names,
+    library::standard::{CONVERSIONS, names},
     value::{Bytes, Text},
 };
-
-/// Functions that are run when they are compiled where their argument is a constant.
-const CONVERSIONS: [&str; 10] =
-    ["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"];
 
 pub(super) fn value(literal: &Literal) -> Value<'_> {
     match literal {
