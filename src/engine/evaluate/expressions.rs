@@ -146,6 +146,8 @@ impl<'a> Expressions<'a> {
         }
         let mut again = Vec::new();
         let twice = self.mutated(&once.object, mutations, meter, &mut again);
+        // What could not be judged before cannot be now, and keeps no other mutation from being made.
+        again.retain(|failed| !findings.iter().any(|known| known.code == failed.code));
         if !again.is_empty() {
             findings.extend(again);
             return findings;

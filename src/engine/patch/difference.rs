@@ -5,7 +5,7 @@
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
-use crate::engine::{finding::Change, limits, node::Path};
+use crate::engine::{finding::Change, limits, node::Path, rules::unknown_fields::misfits};
 
 /// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
 const KEPT: [&str; 8] = [
@@ -68,6 +68,10 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
     let bad = labels.and_then(Value::as_object).into_iter().flatten().find(|(_, value)| !is_label(value));
     if let Some((key, value)) = bad {
         return Err(format!("the patch makes an invalid object: the label `{key}` cannot be {value}"));
+    }
+    let wrong_before = misfits(object);
+    if let Some((_, what)) = misfits(&after).iter().find(|(place, _)| !wrong_before.contains_key(place)) {
+        return Err(format!("the patch makes an invalid object: {what}"));
     }
     Ok(after)
 }

@@ -3,6 +3,7 @@
 
 mod codes;
 mod dialect;
+mod misfit;
 mod schema;
 
 use crate::engine::{
@@ -13,6 +14,7 @@ use crate::engine::{
     subject::Operation,
 };
 use codes::{CODES, UNKNOWN};
+pub use misfit::misfits;
 use schema::{Fields, Place, Shape};
 
 pub static RULE: Rule = Rule {
