@@ -272,9 +272,10 @@ impl Server {
         };
         ended.or_else(|error| {
             tracing::debug!(%error, "connection failed");
-            // The end of an idle connection is no failure.
-            let idle = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout);
-            if idle { Ok(()) } else { Err(Shed::Connection) }
+            // The end of an idle connection is no failure, nor is a caller that has left before our last word.
+            let error = error.downcast_ref::<hyper::Error>();
+            let is_over = error.is_some_and(|error| error.is_timeout() || error.is_shutdown());
+            if is_over { Ok(()) } else { Err(Shed::Connection) }
         })
     }
 
