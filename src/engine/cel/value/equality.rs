@@ -1,6 +1,8 @@
 //! What equals what, and what comes before what: numbers by their value whatever their type, all else within one type.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ptr};
+
+use serde_json::Value as Json;
 
 use crate::engine::cel::{
     Failure, Meter, Value,
@@ -17,13 +19,7 @@ impl Value<'_> {
     pub fn equals(&self, other: &Value<'_>, meter: &mut Meter) -> Result<bool, Failure> {
         Ok(match (self, other) {
             (Self::Int(one), Value::Int(other)) => one == other,
-            (Self::String(one), Value::String(other)) => {
-                let (one, other) = (one.as_str(), other.as_str());
-                one.len() == other.len() && {
-                    meter.work(one.len() / 64)?;
-                    one == other
-                }
-            }
+            (Self::String(one), Value::String(other)) => return equal_texts(one.as_str(), other.as_str(), meter),
             (Self::Bytes(one), Value::Bytes(other)) => {
                 meter.work(one.as_slice().len().min(other.as_slice().len()) / 64)?;
                 one.as_slice() == other.as_slice()
@@ -107,8 +103,19 @@ impl Value<'_> {
     }
 }
 
+fn equal_texts(one: &str, other: &str, meter: &mut Meter) -> Result<bool, Failure> {
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    meter.work(one.len() / 64)?;
+    Ok(one == other)
+}
+
 #[inline(never)]
 fn equal_lists(one: &List<'_>, other: &List<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+    if let (List::Json(one), List::Json(other)) = (one, other) {
+        return equal_items(one, other, meter);
+    }
     if one.len() != other.len() {
         return Ok(false);
     }
@@ -123,6 +130,9 @@ fn equal_lists(one: &List<'_>, other: &List<'_>, meter: &mut Meter) -> Result<bo
 
 #[inline(never)]
 fn equal_maps(one: &Map<'_>, other: &Map<'_>, meter: &mut Meter) -> Result<bool, Failure> {
+    if let (Map::Json(one), Map::Json(other)) = (one, other) {
+        return equal_entries(one, other, meter);
+    }
     if one.len() != other.len() {
         return Ok(false);
     }
@@ -147,6 +157,54 @@ fn equal_structs(one: &Struct<'_>, other: &Struct<'_>, meter: &mut Meter) -> Res
         match other.fields.get(name) {
             Some(other) if value.equals(other, meter)? => {}
             _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// `object.spec == oldObject.spec` is what many policies begin with: JSON is compared as it is, and not at all with itself.
+fn equal_json(one: &Json, other: &Json, meter: &mut Meter) -> Result<bool, Failure> {
+    Ok(match (one, other) {
+        (Json::String(one), Json::String(other)) => return equal_texts(one, other, meter),
+        (Json::Array(one), Json::Array(other)) => return equal_items(one, other, meter),
+        (Json::Object(one), Json::Object(other)) => return equal_entries(one, other, meter),
+        (Json::Number(_), Json::Number(_)) => Value::from_json(one).equals_plain(&Value::from_json(other)),
+        (one, other) => one == other,
+    })
+}
+
+fn equal_items(one: &[Json], other: &[Json], meter: &mut Meter) -> Result<bool, Failure> {
+    if ptr::eq(one, other) {
+        return Ok(true);
+    }
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    for (one, other) in one.iter().zip(other) {
+        meter.work(1)?;
+        if !equal_json(one, other, meter)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Both are in the order of their keys.
+fn equal_entries(
+    one: &serde_json::Map<String, Json>,
+    other: &serde_json::Map<String, Json>,
+    meter: &mut Meter,
+) -> Result<bool, Failure> {
+    if ptr::eq(one, other) {
+        return Ok(true);
+    }
+    if one.len() != other.len() {
+        return Ok(false);
+    }
+    for ((key, value), (other_key, other)) in one.iter().zip(other) {
+        meter.work(1 + key.len() / 64)?;
+        if key != other_key || !equal_json(value, other, meter)? {
+            return Ok(false);
         }
     }
     Ok(true)
