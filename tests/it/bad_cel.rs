@@ -86,7 +86,7 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("cluster.referrers('Servise', 'a', 'b').size() == 0"), &["Servise", "`Service`"]),
         body(10, &validation("cluster.namespace('Team').hasValue()"), &["Namespace", "`team`"]),
         body(
-            11,
+            12,
             &format!(
                 "  variables:\n  - {{ name: sent, expression: collector.endpoints }}\n{}",
                 validation("variables.sent.all(one, one.plantext)")

@@ -462,7 +462,9 @@ fn every_fact_that_expressions_are_told_is_on_its_page() {
     for (name, alias, of) in rows {
         let is_its = |line: &&str| {
             let first = line.split(" | ").next().unwrap_or_default();
-            first.starts_with(&format!("| `{name}")) || first.contains(&format!(", {alias}"))
+            let root = name.split('.').next().unwrap_or_default();
+            let of_root = first.starts_with(&format!("| `{root}."));
+            of_root && (first.contains(&format!("`{name}")) || first.contains(&format!(", {alias}")))
         };
         let Some(row) = page.lines().find(is_its) else {
             missing.push(name);
