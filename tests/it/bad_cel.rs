@@ -76,6 +76,23 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("objct.spec.x == 1"), &["objct", "`object`"]),
         body(10, &validation("object.spec.x.startWith('a')"), &["startWith", "startsWith"]),
         body(10, &validation("request.operatoin == 'CREATE'"), &["operatoin", "`operation`"]),
+        body(
+            10,
+            &validation("collector.exporters.all(e, e.config == {} || e.usd)"),
+            &["`portcullis.Exporter`", "`used`"],
+        ),
+        body(10, &validation("krakend.configurations.all(one, one.port == '8080')"), &["(int, string)"]),
+        body(10, &validation("cluster.service('a', 'b').value().prots.size() > 0"), &["prots", "`ports`"]),
+        body(10, &validation("cluster.referrers('Servise', 'a', 'b').size() == 0"), &["Servise", "`Service`"]),
+        body(10, &validation("cluster.namespace('Team').hasValue()"), &["Namespace", "`team`"]),
+        body(
+            12,
+            &format!(
+                "  variables:\n  - {{ name: sent, expression: collector.endpoints }}\n{}",
+                validation("variables.sent.all(one, one.plantext)")
+            ),
+            &["`portcullis.Endpoint`", "`plaintext`"],
+        ),
         body(10, &validation("namespaceObject.status.phase == 'Active'"), &["status"]),
         body(10, &validation("variables.x == 1"), &["x"]),
         body(10, &validation("params.data.x == '1'"), &["params"]),

@@ -7,7 +7,7 @@ use std::{
 
 use portcullis::{
     engine::{
-        cel::given,
+        cel::{Type, given, library},
         limits,
         policy::shipped,
         subject::ObjectKey,
@@ -442,26 +442,98 @@ fn time(milliseconds: u64) -> String {
 /// What expressions are told is told on the page, field by field.
 #[test]
 fn every_fact_that_expressions_are_told_is_on_its_page() {
+    let mut types = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (name, of) in [("collector", given::collector::declared()), ("krakend", given::krakend::declared())] {
+        let Type::Object(object) = &of else { panic!("{name} is an object") };
+        rows.extend(
+            object.fields.iter().map(|(field, of)| (format!("{name}.{field}"), format!("`{field}`"), of.clone())),
+        );
+        gather(&of, &mut types);
+    }
+    for function in given::look_ups::FUNCTIONS {
+        let name = format!("cluster.{}", function.name);
+        let [overload] = library::overloads(&name) else { panic!("`{name}` is called in one way") };
+        rows.push((format!("{name}("), format!("`{name}("), overload.result.clone()));
+        gather(&overload.result, &mut types);
+    }
     let page = text(FACTS);
-    let config = "receivers: { otlp: {}, prometheus: { config: { scrape_configs: [{ job_name: a, kubernetes_sd_configs: [{ role: pod }], \
-                  relabel_configs: [{ action: keep, source_labels: [__meta_kubernetes_pod_label_app], regex: a }] }] } } }\n\
-                  exporters: { otlp: { endpoint: 'a:1', headers: { authorization: a } } }\n\
-                  service: { pipelines: { logs: { receivers: [otlp], exporters: [otlp] } } }";
-    let krakend = r#"{"extra_config": {"telemetry/opentelemetry": {"exporters": {"otlp": [{"name": "a"}]}}}}"#;
-    let object = serde_json::json!({ "data": { "a": config, "b": krakend } });
-    let key = ObjectKey::new("", "ConfigMap", "a", "b");
-    let mut fields = BTreeSet::new();
-    for given in [given::collector::of(&key, &object).unwrap(), given::krakend::of(&key, &object).unwrap()] {
-        assert_eq!(given["found"], true);
-        for (field, value) in given.as_object().unwrap() {
-            fields.insert(field.clone());
-            let items = value.as_array().into_iter().flatten().filter_map(Value::as_object);
-            fields.extend(items.flat_map(|item| item.keys().cloned()));
+    let mut missing = Vec::new();
+    for (name, alias, of) in rows {
+        let is_its = |line: &&str| {
+            let first = line.split(" | ").next().unwrap_or_default();
+            let root = name.split('.').next().unwrap_or_default();
+            let of_root = first.starts_with(&format!("| `{root}."));
+            of_root && (first.contains(&format!("`{name}")) || first.contains(&format!(", {alias}")))
+        };
+        let Some(row) = page.lines().find(is_its) else {
+            missing.push(name);
+            continue;
+        };
+        let of = match &of {
+            Type::List(of) | Type::Optional(of) => of,
+            of => of,
+        };
+        if let Type::Object(of) = of {
+            let fields = of.fields.iter().map(|(field, _)| field);
+            missing.extend(
+                fields.filter(|field| !row.contains(&format!("`{field}`"))).map(|field| format!("{name}: {field}")),
+            );
         }
     }
-    let missing: Vec<_> = fields.iter().filter(|field| !page.contains(&format!("{field}`"))).collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    for function in given::look_ups::FUNCTIONS {
-        assert!(page.contains(&format!("`cluster.{}(", function.name)), "{}", function.name);
+    assert_eq!(missing, Vec::<String>::new());
+    let mut made = "| type | fields |\n| --- | --- |\n".to_owned();
+    for (name, fields) in types {
+        let fields: Vec<_> = fields.iter().map(|(field, of)| format!("`{field}` {of}")).collect();
+        made.push_str(&format!("| `{name}` | {} |\n", fields.join(", ")));
+    }
+    assert_made(FACTS, "types", &made);
+}
+
+/// The types of ours that it holds, each with its fields.
+fn gather(of: &Type, into: &mut BTreeMap<String, Vec<(String, String)>>) {
+    match of {
+        Type::List(of) | Type::Optional(of) => gather(of, into),
+        Type::Object(of) => {
+            let fields = of.fields.iter().map(|(field, of)| (field.to_string(), of.to_string())).collect();
+            into.insert(of.name.to_string(), fields);
+            of.fields.iter().for_each(|(_, of)| gather(of, into));
+        }
+        _ => {}
+    }
+}
+
+/// What cases and examples hold is told as it is declared.
+#[test]
+fn what_expressions_are_told_is_of_the_types_that_are_declared() {
+    let types = (given::collector::declared(), given::krakend::declared());
+    let mut configurations = 0;
+    let folders = ["policies", "tests/cases", "examples"];
+    for path in folders.iter().flat_map(|folder| walk(folder, ".yaml")) {
+        for document in yaml::documents::split(&text(&path)) {
+            let Ok(document) = yaml::tree::parse(document.text).and_then(|tree| tree.value(Dialect::Kubernetes)) else {
+                continue;
+            };
+            let mut objects = Vec::new();
+            config_maps(&document, &mut objects);
+            for object in objects {
+                let key = ObjectKey::new("", "ConfigMap", "a", "b");
+                let told = (given::collector::of(&key, object).unwrap(), given::krakend::of(&key, object).unwrap());
+                assert!(types.0.admits(&told.0), "{path}: {}", told.0);
+                assert!(types.1.admits(&told.1), "{path}: {}", told.1);
+                configurations += [&told.0, &told.1].iter().filter(|told| told["found"] == true).count();
+            }
+        }
+    }
+    assert!(configurations > 20, "{configurations}");
+}
+
+/// Every ConfigMap in it: cases hold objects in lists.
+fn config_maps<'v>(value: &'v Value, into: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(entries) if entries.get("kind").is_some_and(|kind| kind == "ConfigMap") => into.push(value),
+        Value::Object(entries) => entries.values().for_each(|value| config_maps(value, into)),
+        Value::Array(items) => items.iter().for_each(|value| config_maps(value, into)),
+        _ => {}
     }
 }

@@ -7,6 +7,7 @@ mod calls;
 mod constants;
 mod expr;
 mod formats;
+mod look_ups;
 mod names;
 mod unify;
 mod words;

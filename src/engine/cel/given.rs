@@ -1,6 +1,8 @@
 //! What an expression is run on.
 
 pub mod collector;
+#[cfg(test)]
+mod declared;
 pub mod krakend;
 pub mod look_ups;
 mod place;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::engine::cel::{
+    given::{collector, krakend},
     library::json_patch,
     program::Scope,
     types::{ObjectType, Type},
@@ -24,8 +25,8 @@ pub fn conditions(params: bool) -> Scope {
         ("oldObject", Type::Dyn),
         ("request", request()),
         ("namespaceObject", namespace()),
-        ("collector", collector()),
-        ("krakend", krakend()),
+        ("collector", collector::declared()),
+        ("krakend", krakend::declared()),
     ];
     if params {
         names.push(("params", Type::Dyn));
@@ -85,35 +86,6 @@ fn request() -> Type {
             ("dryRun", Type::Bool),
             ("options", Type::Dyn),
         ],
-    )
-}
-
-/// The collector configurations of the object, parsed: lists of mappings.
-fn collector() -> Type {
-    let list = || Type::list(Type::Dyn);
-    Type::object(
-        "portcullis.Collector",
-        [
-            ("found", Type::Bool),
-            ("pipelines", list()),
-            ("receivers", list()),
-            ("processors", list()),
-            ("exporters", list()),
-            ("connectors", list()),
-            ("extensions", list()),
-            ("endpoints", list()),
-            ("credentials", list()),
-            ("scrapeJobs", list()),
-        ],
-    )
-}
-
-/// The `KrakenD` configurations of the object, parsed.
-fn krakend() -> Type {
-    let list = || Type::list(Type::Dyn);
-    Type::object(
-        "portcullis.Krakend",
-        [("found", Type::Bool), ("configurations", list()), ("exporters", list()), ("at", list())],
     )
 }
 

@@ -2,6 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use serde_json::Value as Json;
+
+/// What the names of the types begin with that Kubernetes does not have.
+const OURS: &str = "portcullis.";
+
 /// A static type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
@@ -70,15 +75,66 @@ impl Type {
     }
 
     /// What a composed variable of this type is declared as: the API server forgets the type of an optional, of an address and
-    /// of everything else that is no list and no mapping.
+    /// of everything else that is no list and no mapping. Types of ours, which it does not have, are kept.
     #[must_use]
     pub fn of_variable(&self) -> Self {
         match self {
             Self::List(of) => Self::list(of.of_variable()),
             Self::Map(key, value) => Self::map(key.of_variable(), value.of_variable()),
+            Self::Optional(of) if of.is_of_ours() => Self::optional(of.of_variable()),
+            Self::Object(of) if of.is_ours() => self.clone(),
             Self::Optional(_) | Self::Type(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
             _ => self.clone(),
         }
+    }
+
+    /// Whether a value made of JSON is of this type. Of an object, fields may be missing; others than its own it has none.
+    pub fn admits(&self, value: &Json) -> bool {
+        match (self, value) {
+            (Self::Dyn, _)
+            | (Self::Null, Json::Null)
+            | (Self::Bool, Json::Bool(_))
+            | (Self::String, Json::String(_)) => true,
+            (Self::Int, Json::Number(number)) => number.is_i64(),
+            (Self::Double, Json::Number(number)) => !number.is_i64(),
+            (Self::List(of), Json::Array(items)) => items.iter().all(|item| of.admits(item)),
+            (Self::Map(key, of), Json::Object(entries)) => {
+                matches!(**key, Self::String | Self::Dyn) && entries.values().all(|value| of.admits(value))
+            }
+            (Self::Object(of), Json::Object(entries)) => {
+                let admits = |(name, value): (&String, &Json)| of.field(name).is_some_and(|of| of.admits(value));
+                entries.iter().all(admits)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is a type of ours, or a list or mapping of such.
+    fn is_of_ours(&self) -> bool {
+        match self {
+            Self::List(of) | Self::Map(_, of) => of.is_of_ours(),
+            Self::Object(of) => of.is_ours(),
+            _ => false,
+        }
+    }
+}
+
+// === impl ObjectType ===
+
+impl ObjectType {
+    pub fn field(&self, name: &str) -> Option<&Type> {
+        self.fields.iter().find(|(known, _)| **known == *name).map(|(_, of)| of)
+    }
+
+    /// Whether a value of this type can be where one of the other is wanted: it has all of its fields. So exporters, which have a
+    /// field more, and receivers can be in one list. Types of Kubernetes are told apart by name.
+    pub fn extends(&self, other: &Self) -> bool {
+        self.name == other.name
+            || self.is_ours() && other.is_ours() && other.fields.iter().all(|field| self.fields.contains(field))
+    }
+
+    fn is_ours(&self) -> bool {
+        self.name.starts_with(OURS)
     }
 }
 

@@ -7,8 +7,9 @@ use crate::engine::cel::{
     check::{
         Bad, Checked,
         expr::Checker,
+        look_ups,
         names::{dotted, first_name},
-        unify::Parameters,
+        unify::{Parameters, Unifier},
         words,
     },
     functions::Overload,
@@ -130,9 +131,13 @@ impl Checker<'_> {
             });
         }
         call.overloads = left;
-        result.ok_or_else(|| {
-            let given: Vec<Type> = given.iter().map(|of| self.unifier.settled(of)).collect();
-            Bad::new(at, words::no_overload(&call.function, &given, member))
-        })
+        let settled = |unifier: &mut Unifier| given.iter().map(|of| unifier.settled(of)).collect::<Vec<_>>();
+        let Some(result) = result else {
+            return Err(Bad::new(at, words::no_overload(&call.function, &settled(&mut self.unifier), member)));
+        };
+        if let Some(function) = look_ups::function(&call.function) {
+            look_ups::check(function, &call.args, &settled(&mut self.unifier))?;
+        }
+        Ok(result)
     }
 }

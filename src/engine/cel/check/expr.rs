@@ -111,8 +111,8 @@ impl<'s> Checker<'s> {
         };
         let found = match &of {
             Type::Map(_, value) => Type::clone(value),
-            Type::Object(object) => match object.fields.iter().find(|(name, _)| **name == *field) {
-                Some((_, of)) => of.clone(),
+            Type::Object(object) => match object.field(field) {
+                Some(of) => of.clone(),
                 None => return Err(Bad::new(at, words::no_field(object, field))),
             },
             Type::Variable(_) => {

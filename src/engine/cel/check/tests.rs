@@ -98,9 +98,12 @@ fn mistakes_are_said_with_what_is_right() {
         ("'a'.size(1)", "`size` takes string.size(), not string.size(int)"),
         ("1 && true", "`&&` takes bool, not int"),
         ("1 ? 2 : 3", "`? :` takes (bool, A, A), not (int, int, int)"),
-        ("[1, 'a']", "this is string, and what comes before it is int; all must be of one type"),
-        ("[dyn(1), 2]", "this is int, and what comes before it is dyn; all must be of one type"),
-        ("{'a': 1, 'b': null}", "this is null, and what comes before it is int; all must be of one type"),
+        ("[1, 'a']", "this is string, and what comes before it is int; all must be of one type, or each in a `dyn(…)`"),
+        ("[dyn(1), 2]", "this is int, and what comes before it is dyn; all must be of one type, or each in a `dyn(…)`"),
+        (
+            "{'a': 1, 'b': null}",
+            "this is null, and what comes before it is int; all must be of one type, or each in a `dyn(…)`",
+        ),
         ("[?1]", "`?` takes an optional, not int"),
         ("1.all(x, true)", "this loops over int; it can over a list, a map or a dyn"),
         ("[1].filter(x, x)", "`? :` takes (bool, A, A), not (int, list(int), list(int))"),
@@ -124,6 +127,174 @@ fn mistakes_are_said_with_what_is_right() {
         message("authorizer.path('/a')").starts_with("there is no `authorizer` here: whether a user may do something")
     );
     assert!(message("Object.spec{a: 1}").starts_with("`ApplyConfiguration` is not taken"));
+}
+
+/// Of what is ours, as of what Kubernetes has.
+#[test]
+fn fields_that_nothing_has_are_refused_with_those_there_are() {
+    for (source, expected) in [
+        ("collector.pipeline", "`portcullis.Collector` has no field `pipeline`; did you mean `pipelines`?"),
+        (
+            "collector.exporters.exists(e, e.enpoint == '')",
+            "`portcullis.Exporter` has no field `enpoint`; it has `name`, `type`, `config`, `used`, `at` and `strings`",
+        ),
+        ("collector.endpoints[0].prot", "`portcullis.Endpoint` has no field `prot`; did you mean `port`?"),
+        (
+            "collector.endpoints.all(e, has(e.tlsset))",
+            "`portcullis.Endpoint` has no field `tlsset`; did you mean `tlsSet`?",
+        ),
+        ("collector.endpoints.map(e, e.?hots)", "`portcullis.Endpoint` has no field `hots`; did you mean `host`?"),
+        (
+            "collector.receivers[0].strings",
+            "`portcullis.Component` has no field `strings`; it has `name`, `type`, `config`, `used` and `at`",
+        ),
+        (
+            "collector.scrapeJobs.all(j, j.keeps.all(k, k.labels == ''))",
+            "`portcullis.KeepRule` has no field `labels`; did you mean `label`?",
+        ),
+        (
+            "krakend.configurations[0].traceSamplerate",
+            "`portcullis.KrakendConfiguration` has no field `traceSamplerate`; did you mean `traceSampleRate`?",
+        ),
+        ("cluster.service('a', 'b').value().prots", "`portcullis.Service` has no field `prots`; did you mean `ports`?"),
+        ("cluster.service('a', 'b').prots", "`portcullis.Service` has no field `prots`; did you mean `ports`?"),
+        (
+            "cluster.service('a', 'b').?prots.orValue([])",
+            "`portcullis.Service` has no field `prots`; did you mean `ports`?",
+        ),
+        (
+            "cluster.service('a', 'b').value().ports.exists(p, p.appprotocol == 'grpc')",
+            "`portcullis.ServicePort` has no field `appprotocol`; did you mean `appProtocol`?",
+        ),
+        ("cluster.namespace('a').value().label", "`portcullis.Namespace` has no field `label`; did you mean `labels`?"),
+        ("cluster.grants('a')[0].to[0].names", "`portcullis.GrantTo` has no field `names`; did you mean `name`?"),
+        (
+            "cluster.references(object).all(one, one.veridct == 'ok')",
+            "`portcullis.Reference` has no field `veridct`; did you mean `verdict`?",
+        ),
+        (
+            "variables.references.all(one, one.veridct == 'ok')",
+            "`portcullis.Reference` has no field `veridct`; did you mean `verdict`?",
+        ),
+        ("variables.service.value().prots", "`portcullis.Service` has no field `prots`; did you mean `ports`?"),
+        ("collector.endpoints.exists(e, e.port == '4317')", "`==` compares two of one type, not (int, string)"),
+        ("collector.exporters.exists(e, e.used == 'yes')", "`==` compares two of one type, not (bool, string)"),
+        (
+            "cluster.gateway('a', 'b').value().labels.team.startsWith(1)",
+            "`startsWith` takes string.startsWith(string), not string.startsWith(int)",
+        ),
+        (
+            "collector.exporters[0]['name']",
+            "`portcullis.Exporter` is not indexed; its fields are read by name, as in `x.name`",
+        ),
+        (
+            "'strings' in collector.exporters[0]",
+            "`portcullis.Exporter` is no list and no map; whether it has a field is asked by `has(x.name)`",
+        ),
+        (
+            "collector.exporters[0].exists(key, key == 'name')",
+            "this loops over portcullis.Exporter; it can over a list, a map or a dyn",
+        ),
+    ] {
+        let variables = [
+            ("references".to_owned(), result_type("cluster.references(object)")),
+            ("service".to_owned(), result_type("cluster.service('a', 'b')")),
+        ];
+        let bad = Program::compile(source, &scope::validation(&variables, false)).expect_err(source);
+        assert_eq!(bad.message, expected, "{source}");
+    }
+}
+
+#[test]
+fn what_is_told_has_types() {
+    for (source, of) in [
+        ("collector.endpoints", "list(portcullis.Endpoint)"),
+        ("collector.endpoints[0].port + 1", "int"),
+        ("collector.endpoints[0].tls.?insecure.orValue(false)", "dyn"),
+        ("collector.exporters[0].config.sending_queue", "dyn"),
+        ("collector.exporters.map(e, e.name).join(', ')", "string"),
+        ("collector.exporters[0].at", "list(dyn)"),
+        ("collector.exporters[0].at + ['endpoint']", "list(dyn)"),
+        ("collector.receivers + collector.exporters", "list(portcullis.Component)"),
+        ("collector.exporters + collector.receivers", "list(portcullis.Component)"),
+        ("true ? collector.exporters : collector.receivers", "list(portcullis.Component)"),
+        ("has(collector.endpoints[0].port)", "bool"),
+        ("krakend.configurations[0].traceSampleRate * 100.0", "double"),
+        ("krakend.exporters[0].config.?use_http.orValue(false)", "dyn"),
+        ("cluster.service('a', 'b')", "optional_type(portcullis.Service)"),
+        ("cluster.service('a', 'b').ports", "optional_type(list(portcullis.ServicePort))"),
+        ("cluster.gateway('a', 'b').?labels.?team.orValue('')", "string"),
+        ("cluster.references(object)[0].?port.orValue(0)", "int"),
+        ("cluster.referrers('Gateway', 'a', 'b').exists(one, size(one.signals) > 0)", "bool"),
+        ("cluster.service('a', 'b').orValue(null)", "portcullis.Service"),
+        ("type(collector.exporters[0]) == type(collector.exporters[0])", "bool"),
+        ("collector.exporters[0] == collector.receivers[0]", "bool"),
+        ("dyn(collector.exporters[0])['name']", "dyn"),
+    ] {
+        assert_eq!(result(source), of, "{source}");
+    }
+    for (source, of) in [
+        ("collector.exporters", "list(portcullis.Exporter)"),
+        ("collector.exporters.first()", "optional_type(portcullis.Exporter)"),
+        ("cluster.service('a', 'b')", "optional_type(portcullis.Service)"),
+        ("collector", "portcullis.Collector"),
+        ("request", "dyn"),
+        ("request.userInfo.groups.first()", "dyn"),
+    ] {
+        assert_eq!(result_type(source).of_variable().to_string(), of, "a variable that is {source}");
+    }
+}
+
+fn result_type(source: &str) -> Type {
+    compile(source).unwrap_or_else(|bad| panic!("{source}: {bad}")).result
+}
+
+#[test]
+fn what_finds_nothing_whatever_there_is_is_refused() {
+    for (source, expected) in [
+        (
+            "cluster.referrers('Servise', 'a', 'b')",
+            "`Servise` is no kind that telemetry refers or attaches to; did you mean `Service`?",
+        ),
+        (
+            "cluster.referrers(object.x == 1 ? 'Gateway' : 'Pod', 'a', 'b')",
+            "`Pod` is no kind that telemetry refers or attaches to; these are `AgentgatewayBackend`, `Backend`, `Gateway`, \
+             `Service` and `ServiceEntry`",
+        ),
+        ("cluster.service('Telemetry', 'otel')", "no Namespace can be named `Telemetry`; did you mean `telemetry`?"),
+        (
+            "cluster.service('', 'otel')",
+            "no Namespace can be named ``: a name is at most 63 lower-case letters, digits and `-`",
+        ),
+        (
+            "cluster.service('telemetry', 'otel.telemetry')",
+            "no Service can be named `otel.telemetry`: a name is at most 63 lower-case letters, digits and `-`",
+        ),
+        (
+            "cluster.gateway('a', 'a/b')",
+            "no Gateway can be named `a/b`: a name is at most 253 lower-case letters, digits, `-` and `.`",
+        ),
+        ("cluster.namespace('Team')", "no Namespace can be named `Team`; did you mean `team`?"),
+        ("cluster.grants('team ')", "no Namespace can be named `team `; did you mean `team`?"),
+        ("cluster.references('shop')", "`cluster.references` takes an object as it is written, not string"),
+        (
+            "cluster.references(request)",
+            "`cluster.references` takes an object as it is written, not kubernetes.AdmissionRequest",
+        ),
+        ("cluster.references(null)", "`cluster.references` takes an object as it is written, not null"),
+    ] {
+        assert_eq!(message(source), expected, "{source}");
+    }
+    for source in [
+        "cluster.referrers(object.kind, 'a', 'b')",
+        "cluster.referrers('ServiceEntry', 'a', 'b.c')",
+        "cluster.service('a', '1-b')",
+        "cluster.gateway(request.namespace, 'a.b')",
+        "cluster.references(oldObject)",
+        "cluster.references({'apiVersion': 'v1'})",
+    ] {
+        assert!(compile(source).is_ok(), "{source}");
+    }
 }
 
 #[test]

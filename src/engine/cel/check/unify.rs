@@ -129,7 +129,7 @@ impl Unifier {
             (Type::Map(key, value), Type::Map(to_key, to_value)) => {
                 self.fits(key, to_key) && self.fits(value, to_value)
             }
-            (Type::Object(from), Type::Object(to)) => from.name == to.name,
+            (Type::Object(from), Type::Object(to)) => from.extends(to) || to.extends(from),
             _ => from == to,
         }
     }
@@ -185,6 +185,7 @@ impl Unifier {
             (Type::Map(key, value), Type::Map(other_key, other_value)) => {
                 self.is_as_general(key, other_key) && self.is_as_general(value, other_value)
             }
+            (Type::Object(one), Type::Object(other)) => other.extends(one),
             _ => one == other,
         }
     }

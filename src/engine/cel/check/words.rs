@@ -116,7 +116,7 @@ pub(super) fn mismatch(wanted: &Type, given: &Type) -> String {
 }
 
 pub(super) fn unlike(before: &Type, of: &Type) -> String {
-    format!("this is {of}, and what comes before it is {before}; all must be of one type")
+    format!("this is {of}, and what comes before it is {before}; all must be of one type, or each in a `dyn(…)`")
 }
 
 /// `_+_` as it is written: `+`.
@@ -135,6 +135,9 @@ pub(super) fn shown(function: &str) -> String {
 
 /// Which overloads there are, and which was wanted: those with the same target or first argument where there are any.
 pub(super) fn no_overload(function: &str, given: &[Type], member: bool) -> String {
+    if let Some(message) = not_a_map(function, given) {
+        return message;
+    }
     let wanted = call(function, given.iter(), member);
     let all: Vec<&Overload> = library::overloads(function).iter().collect();
     let styled: Vec<&Overload> = all.iter().copied().filter(|overload| overload.member == member).collect();
@@ -162,6 +165,18 @@ pub(super) fn no_overload(function: &str, given: &[Type], member: bool) -> Strin
         message = format!("{} compares two of one type, not {wanted}", shown(function));
     }
     message
+}
+
+/// What is asked of an object as of a map.
+fn not_a_map(function: &str, given: &[Type]) -> Option<String> {
+    let (of, instead) = match (function, given) {
+        ("_[_]" | "_[?_]", [Type::Object(of), ..]) => (of, "is not indexed; its fields are read by name, as in `x."),
+        ("@in", [_, Type::Object(of)]) => (of, "is no list and no map; whether it has a field is asked by `has(x."),
+        _ => return None,
+    };
+    let (first, _) = of.fields.first()?;
+    let end = if function == "@in" { ")`" } else { "`" };
+    Some(format!("`{}` {instead}{first}{end}", of.name))
 }
 
 fn may_be(param: &Type, of: &Type) -> bool {

@@ -11,7 +11,10 @@ use memchr::memmem;
 use serde_json::{Map, Value, json};
 
 use crate::engine::{
-    cel::given::place::Places,
+    cel::{
+        Type,
+        given::place::{self, Places},
+    },
     kinds::{
         OPENTELEMETRY,
         collector::{
@@ -63,6 +66,52 @@ struct Used<'c> {
     /// Lists of which any may be started: `${…}` names one.
     any: BTreeSet<&'static str>,
     all: bool,
+}
+
+/// The type of `collector`.
+pub fn declared() -> Type {
+    let pipeline = Type::object(
+        "portcullis.Pipeline",
+        [
+            ("name", Type::String),
+            ("signal", Type::String),
+            ("receivers", Type::list(Type::String)),
+            ("processors", Type::list(Type::String)),
+            ("exporters", Type::list(Type::String)),
+            ("at", place::declared()),
+        ],
+    );
+    let component = Type::list(Type::object("portcullis.Component", component_fields()));
+    let text = Type::object("portcullis.Text", [("text", Type::String), ("at", place::declared())]);
+    let strings = ("strings", Type::list(text));
+    let exporter = Type::object("portcullis.Exporter", component_fields().into_iter().chain([strings]));
+    Type::object(
+        "portcullis.Collector",
+        [
+            ("found", Type::Bool),
+            ("pipelines", Type::list(pipeline)),
+            ("receivers", component.clone()),
+            ("processors", component.clone()),
+            ("exporters", Type::list(exporter)),
+            ("connectors", component.clone()),
+            ("extensions", component),
+            ("endpoints", Type::list(endpoints::declared())),
+            ("credentials", Type::list(credentials::declared())),
+            ("scrapeJobs", Type::list(scrape_jobs::declared())),
+        ],
+    )
+}
+
+/// Of every component, whatever it does.
+fn component_fields() -> [(&'static str, Type); 5] {
+    [
+        ("name", Type::String),
+        ("type", Type::String),
+        // Whatever is written there.
+        ("config", Type::Dyn),
+        ("used", Type::Bool),
+        ("at", place::declared()),
+    ]
 }
 
 /// The value of `collector` for this object.

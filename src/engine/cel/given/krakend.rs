@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     base64,
-    cel::given::place::Places,
+    cel::{
+        Type,
+        given::place::{self, Places},
+    },
     kinds::{config_map::KRAKEND_TELEMETRY, telemetry::krakend},
     node::{Node, Path},
     subject::ObjectKey,
@@ -28,6 +31,50 @@ pub const NEEDLES: &[&str] = &[
     "RlbGVtZXRyeS9vcGVudGVsZW1ldHJ5",
     "0ZWxlbWV0cnkvb3BlbnRlbGVtZXRye",
 ];
+
+/// The type of `krakend`.
+pub fn declared() -> Type {
+    let exporters = Type::list(Type::object(
+        "portcullis.KrakendExporter",
+        [
+            ("name", Type::String),
+            ("type", Type::String),
+            ("port", Type::Int),
+            ("portSet", Type::Bool),
+            ("metrics", Type::Bool),
+            ("traces", Type::Bool),
+            // Whatever is written there, as in `layers`.
+            ("config", Type::Dyn),
+            ("at", place::declared()),
+        ],
+    ));
+    let configuration = Type::object(
+        "portcullis.KrakendConfiguration",
+        [
+            ("exporters", exporters.clone()),
+            ("port", Type::Int),
+            ("healthPath", Type::String),
+            ("serviceName", Type::String),
+            ("traceSampleRate", Type::Double),
+            ("traceSampleRateAt", place::declared()),
+            ("metricReportingPeriod", Type::Int),
+            ("skipPaths", Type::list(Type::String)),
+            ("skipPathsAt", place::declared()),
+            ("layers", Type::Dyn),
+            ("tracesRequests", Type::Bool),
+            ("at", place::declared()),
+        ],
+    );
+    Type::object(
+        "portcullis.Krakend",
+        [
+            ("found", Type::Bool),
+            ("configurations", Type::list(configuration)),
+            ("exporters", exporters),
+            ("at", place::declared()),
+        ],
+    )
+}
 
 /// The value of `krakend` for this object.
 ///
@@ -122,6 +169,7 @@ fn of_exporter(kind: &str, exporter: &Node<'_>, place: &dyn Fn(&Path) -> Value) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::cel::given::declared::assert_declared;
 
     #[test]
     fn a_configuration_is_given_with_its_defaults_and_places() {
@@ -145,6 +193,26 @@ mod tests {
         assert_eq!((&one["traceSampleRate"], &one["healthPath"]), (&json!(1.0), &json!("/__health")));
         assert_eq!(one["skipPaths"], json!(["/foo"]));
         assert_eq!(one["traceSampleRateAt"], json!(telemetry));
+    }
+
+    #[test]
+    fn what_is_told_is_what_is_declared() {
+        let key = ObjectKey::new("", "ConfigMap", "a", "b");
+        let told = |config: Value| of(&key, &json!({"data": {"a": config.to_string()}})).unwrap();
+        let telemetry = |value: Value| told(json!({"extra_config": {"telemetry/opentelemetry": value}}));
+        assert_declared(
+            &declared(),
+            &[
+                telemetry(
+                    json!({"exporters": {"otlp": [{"name": "a"}, 1]}, "trace_sample_rate": 1, "skip_paths": [1, "/a"]}),
+                ),
+                telemetry(
+                    json!({"layers": [], "service_name": 1, "trace_sample_rate": "all", "metric_reporting_period": 1.5}),
+                ),
+                telemetry(json!({"trace_sample_rate": u64::MAX})),
+                told(json!({})),
+            ],
+        );
     }
 
     #[test]

@@ -1,20 +1,19 @@
 //! `cluster`: what policies may look up of other objects. Every look-up goes through the lens, so that it is recorded and
 //! confirmed before a denial; what cannot be known is said, never guessed.
 
+pub mod told;
+
 use std::cell::Cell;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::engine::{
-    cel::given::place,
     kinds::{
         AGENTGATEWAY, CORE, GATEWAY_API, ISTIO, KGATEWAY,
-        gateway::{Controller, Gateway},
-        service::Service,
         telemetry::{TargetBy, Telemetry, TelemetryKind, labels_match},
     },
     limits,
-    resolve::{self, Backend, Grant},
+    resolve::{self, Grant},
     rules::looked_up,
     subject::ObjectKey,
     view::{Answer, Lens},
@@ -29,22 +28,51 @@ pub enum Seen {
     Unknown(String),
 }
 
+/// What a function of `cluster` is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// The name of a Namespace, or of a Service.
+    Label(&'static str),
+    /// The name of any other object.
+    Name(&'static str),
+    /// One of [`REFERRED`].
+    ReferredKind,
+    TelemetryObject,
+}
+
 /// A function of `cluster`, and the kinds that it looks up: what a policy calls decides what is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function {
     pub name: &'static str,
+    pub takes: &'static [Takes],
     pub looks_up: &'static [(&'static str, &'static str)],
 }
 
+/// The kinds that telemetry objects refer or attach to.
+pub const REFERRED: &[(&str, &str)] = &[
+    (AGENTGATEWAY, "AgentgatewayBackend"),
+    (KGATEWAY, "Backend"),
+    (GATEWAY_API, "Gateway"),
+    (CORE, "Service"),
+    (ISTIO, "ServiceEntry"),
+];
+
+const NAMESPACE: Takes = Takes::Label("Namespace");
+
 /// All of them.
 pub const FUNCTIONS: &[Function] = &[
-    Function { name: "service", looks_up: &[(CORE, "Service")] },
-    Function { name: "gateway", looks_up: &[(GATEWAY_API, "Gateway"), (GATEWAY_API, "GatewayClass")] },
-    Function { name: "namespace", looks_up: &[(CORE, "Namespace")] },
-    Function { name: "grants", looks_up: &[(GATEWAY_API, "ReferenceGrant")] },
-    Function { name: "references", looks_up: looked_up::RESOLUTION },
+    Function { name: "service", takes: &[NAMESPACE, Takes::Label("Service")], looks_up: &[(CORE, "Service")] },
+    Function {
+        name: "gateway",
+        takes: &[NAMESPACE, Takes::Name("Gateway")],
+        looks_up: &[(GATEWAY_API, "Gateway"), (GATEWAY_API, "GatewayClass")],
+    },
+    Function { name: "namespace", takes: &[NAMESPACE], looks_up: &[(CORE, "Namespace")] },
+    Function { name: "grants", takes: &[NAMESPACE], looks_up: &[(GATEWAY_API, "ReferenceGrant")] },
+    Function { name: "references", takes: &[Takes::TelemetryObject], looks_up: looked_up::RESOLUTION },
     Function {
         name: "referrers",
+        takes: &[Takes::ReferredKind, NAMESPACE, Takes::Name("object")],
         looks_up: &[
             (GATEWAY_API, "Gateway"),
             (KGATEWAY, "HTTPListenerPolicy"),
@@ -54,10 +82,15 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// A function by its name in expressions: `cluster.service`.
+pub fn function(name: &str) -> Option<&'static Function> {
+    let name = name.strip_prefix("cluster.")?;
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
 /// The kinds that a function looks up, by its name in expressions: `cluster.service`.
 pub fn kinds(name: &str) -> &'static [(&'static str, &'static str)] {
-    let name = name.strip_prefix("cluster.").unwrap_or_default();
-    FUNCTIONS.iter().find(|function| function.name == name).map_or(&[], |function| function.looks_up)
+    function(name).map_or(&[], |function| function.looks_up)
 }
 
 /// `cluster`, as one subject sees it.
@@ -85,7 +118,7 @@ impl<'a> Cluster<'a> {
     pub fn service(&self, namespace: &str, name: &str) -> Seen {
         Self::one("Service", namespace, name, self.lens.service(namespace, name), |service| {
             self.tells(namespace, Answer::Found(&service.sharing));
-            of_service(namespace, name, service)
+            told::service(namespace, name, service)
         })
     }
 
@@ -103,14 +136,14 @@ impl<'a> Cluster<'a> {
         };
         Self::one("Gateway", namespace, name, found, |(key, gateway, controller)| {
             self.tells(namespace, Answer::Absent);
-            of_gateway(key, gateway, controller)
+            told::gateway(key, gateway, controller)
         })
     }
 
     pub fn namespace(&self, name: &str) -> Seen {
         Self::one("Namespace", "", name, self.lens.namespace(name), |namespace| {
             self.tells(name, Answer::Absent);
-            json!({ "name": name, "labels": namespace.labels, "terminating": namespace.terminating })
+            told::namespace(name, namespace)
         })
     }
 
@@ -124,23 +157,7 @@ impl<'a> Cluster<'a> {
         if !grants.is_empty() {
             self.tells(namespace, Answer::Absent);
         }
-        Ok(grants
-            .into_iter()
-            .map(|(key, grant)| {
-                let from = |from: &crate::engine::kinds::reference_grant::From| {
-                    json!({ "group": *from.group, "kind": *from.kind, "namespace": *from.namespace })
-                };
-                let to = |to: &crate::engine::kinds::reference_grant::To| {
-                    json!({ "group": *to.group, "kind": *to.kind, "name": to.name.as_deref().unwrap_or_default() })
-                };
-                json!({
-                    "namespace": *key.namespace,
-                    "name": *key.name,
-                    "from": grant.from.iter().map(from).collect::<Vec<_>>(),
-                    "to": grant.to.iter().map(to).collect::<Vec<_>>(),
-                })
-            })
-            .collect())
+        Ok(grants.into_iter().map(|(key, grant)| told::grant(key, grant)).collect())
     }
 
     /// Every telemetry reference of an object, with what its control plane will say. None where the object is not a
@@ -164,23 +181,9 @@ impl<'a> Cluster<'a> {
                     Grant::Missing => false,
                     Grant::Unknown => return Err(format!("whether a ReferenceGrant allows the reference to {shown}")),
                 };
-                let there = verdict(&resolve::backend(kind, &key.namespace, backend, self.lens));
+                let there = told::verdict(&resolve::backend(kind, &key.namespace, backend, self.lens));
                 let Some(there) = there else { return Err(format!("whether {shown} takes what is sent there")) };
-                let mut value = json!({
-                    "group": *backend.group,
-                    "kind": *backend.kind,
-                    "namespace": target,
-                    "name": *backend.name,
-                    "signal": reference.signal.name(),
-                    "grpc": reference.grpc,
-                    "granted": granted,
-                    "verdict": if granted { there } else { "not-allowed" },
-                    "at": place::at(&reference.path),
-                });
-                if let (Some(port), Some(value)) = (backend.port, value.as_object_mut()) {
-                    value.insert("port".to_owned(), port.into());
-                }
-                Ok(value)
+                Ok(told::reference(reference, target, granted, there))
             })
             .collect()
     }
@@ -194,12 +197,7 @@ impl<'a> Cluster<'a> {
         let found = if kind == "Gateway" {
             self.attached(namespace, name)?
         } else {
-            let group = match kind {
-                "Backend" => KGATEWAY,
-                "AgentgatewayBackend" => AGENTGATEWAY,
-                "ServiceEntry" => ISTIO,
-                _ => CORE,
-            };
+            let group = REFERRED.iter().find(|(_, known)| *known == kind).map_or(CORE, |(group, _)| group);
             let target = ObjectKey::new(group, kind, namespace, name);
             self.lens.referrers(&target)
         };
@@ -213,20 +211,7 @@ impl<'a> Cluster<'a> {
         for (key, _) in found.iter().take(limits::CONFIRMED_RELATED) {
             self.lens.rests_on(key);
         }
-        Ok(found
-            .into_iter()
-            .map(|(key, telemetry)| {
-                let mut signals: Vec<&str> = telemetry.settings.iter().map(|setting| setting.signal.name()).collect();
-                signals.dedup();
-                json!({
-                    "group": *key.group,
-                    "kind": *key.kind,
-                    "namespace": *key.namespace,
-                    "name": *key.name,
-                    "signals": signals,
-                })
-            })
-            .collect())
+        Ok(found.into_iter().map(|(key, telemetry)| told::referrer(key, telemetry)).collect())
     }
 
     /// Telemetry objects that name the Gateway, or select it.
@@ -283,55 +268,6 @@ impl<'a> Cluster<'a> {
             self.told_of_others.set(true);
         }
     }
-}
-
-/// Nobody's class, or none that exists, is another's.
-fn of_gateway(key: &ObjectKey, gateway: &Gateway, controller: Option<Controller>) -> Value {
-    let controller = match controller {
-        Some(Controller::Kgateway) => "kgateway",
-        Some(Controller::Agentgateway) => "agentgateway",
-        Some(Controller::Other) | None => "other",
-    };
-    let listener = |listener: &crate::engine::kinds::gateway::Listener| json!({ "name": *listener.name, "port": listener.port, "protocol": *listener.protocol });
-    json!({
-        "namespace": *key.namespace,
-        "name": *key.name,
-        "class": *gateway.class,
-        "controller": controller,
-        "labels": gateway.labels,
-        "listeners": gateway.listeners.iter().map(listener).collect::<Vec<_>>(),
-    })
-}
-
-fn of_service(namespace: &str, name: &str, service: &Service) -> Value {
-    let port = |port: &crate::engine::kinds::service::ServicePort| {
-        json!({
-            "name": *port.name,
-            "port": port.port,
-            "protocol": if port.is_udp { "UDP" } else { "TCP" },
-            "appProtocol": *port.app_protocol,
-        })
-    };
-    json!({
-        "namespace": namespace,
-        "name": name,
-        "ports": service.ports.iter().map(port).collect::<Vec<_>>(),
-        "externalName": service.is_external,
-    })
-}
-
-/// One word for what a reference leads to; None where that is not known.
-fn verdict(backend: &Backend<'_>) -> Option<&'static str> {
-    Some(match backend {
-        Backend::Port(..) | Backend::Object => "ok",
-        Backend::UnknownKind => "unknown-kind",
-        Backend::PortOnBackend => "port-on-backend",
-        Backend::NoPort => "no-port",
-        Backend::Absent => "not-found",
-        Backend::NoSuchPort(_) => "no-such-port",
-        Backend::NotDiscovered => "not-discovered",
-        Backend::Unknown => return None,
-    })
 }
 
 #[cfg(test)]

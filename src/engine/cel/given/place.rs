@@ -5,6 +5,7 @@ use std::cell::Cell;
 use serde_json::Value;
 
 use crate::engine::{
+    cel::Type,
     limits,
     node::{Path, Segment},
 };
@@ -47,6 +48,11 @@ impl Places {
             Ok(value)
         }
     }
+}
+
+/// The type of a place.
+pub(super) fn declared() -> Type {
+    Type::list(Type::Dyn)
 }
 
 /// Keys as strings, places in lists as numbers. That a string on the way holds YAML is not said: who follows the path finds

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use crate::engine::{
     cel::{
         functions::{Answer, Call, Failure, Overload},
-        given::look_ups::{Cluster, Seen},
+        given::look_ups::{Cluster, Seen, told},
         meter::Meter,
         types::Type,
         value::{Key, List, Map, Text, Value},
@@ -21,35 +21,54 @@ const LISTED: u64 = 20;
 const MAP: usize = 640;
 
 pub fn functions() -> Vec<Overload> {
-    let object = || Type::map(Type::String, Type::Dyn);
-    let one = || Type::optional(object());
-    let list = || Type::list(object());
     let two = || vec![Type::String, Type::String];
     vec![
-        Overload::global("cluster.service", "cluster_service_string_string", two(), one(), |call| {
-            look(call, |cluster, args| cluster.service(text(args, 0), text(args, 1)))
-        }),
-        Overload::global("cluster.gateway", "cluster_gateway_string_string", two(), one(), |call| {
-            look(call, |cluster, args| cluster.gateway(text(args, 0), text(args, 1)))
-        }),
-        Overload::global("cluster.namespace", "cluster_namespace_string", [Type::String], one(), |call| {
-            look(call, |cluster, args| cluster.namespace(text(args, 0)))
-        }),
-        Overload::global("cluster.grants", "cluster_grants_string", [Type::String], list(), |call| {
-            listed(call, |cluster, args| cluster.grants(text(args, 0)))
-        }),
-        Overload::global("cluster.references", "cluster_references_dyn", [Type::Dyn], list(), |call| {
-            let object = match call.args.first().filter(|value| is_telemetry(value)) {
-                Some(value) => json(value, call.meter)?,
-                None => None,
-            };
-            listed(call, |cluster, _| object.map_or(Ok(Vec::new()), |object| cluster.references(&object)))
-        }),
+        Overload::global(
+            "cluster.service",
+            "cluster_service_string_string",
+            two(),
+            Type::optional(told::service_type()),
+            |call| look(call, |cluster, args| cluster.service(text(args, 0), text(args, 1))),
+        ),
+        Overload::global(
+            "cluster.gateway",
+            "cluster_gateway_string_string",
+            two(),
+            Type::optional(told::gateway_type()),
+            |call| look(call, |cluster, args| cluster.gateway(text(args, 0), text(args, 1))),
+        ),
+        Overload::global(
+            "cluster.namespace",
+            "cluster_namespace_string",
+            [Type::String],
+            Type::optional(told::namespace_type()),
+            |call| look(call, |cluster, args| cluster.namespace(text(args, 0))),
+        ),
+        Overload::global(
+            "cluster.grants",
+            "cluster_grants_string",
+            [Type::String],
+            Type::list(told::grant_type()),
+            |call| listed(call, |cluster, args| cluster.grants(text(args, 0))),
+        ),
+        Overload::global(
+            "cluster.references",
+            "cluster_references_dyn",
+            [Type::Dyn],
+            Type::list(told::reference_type()),
+            |call| {
+                let object = match call.args.first().filter(|value| is_telemetry(value)) {
+                    Some(value) => json(value, call.meter)?,
+                    None => None,
+                };
+                listed(call, |cluster, _| object.map_or(Ok(Vec::new()), |object| cluster.references(&object)))
+            },
+        ),
         Overload::global(
             "cluster.referrers",
             "cluster_referrers_string_string_string",
             [Type::String, Type::String, Type::String],
-            list(),
+            Type::list(told::referrer_type()),
             |call| listed(call, |cluster, args| cluster.referrers(text(args, 0), text(args, 1), text(args, 2))),
         ),
     ]

@@ -71,6 +71,16 @@ pub fn functions() -> Vec<Overload> {
     functions
 }
 
+/// What may be the name of a Namespace or a Service.
+pub fn is_label(text: &str) -> bool {
+    names::dns1123_label(text).is_empty()
+}
+
+/// What may be the name of any other object.
+pub fn is_subdomain(text: &str) -> bool {
+    names::dns1123_subdomain(text).is_empty()
+}
+
 impl PartialEq for NamedFormat {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

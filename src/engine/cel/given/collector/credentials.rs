@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     base64,
+    cel::{Type, given::place},
     kinds::collector::{ComponentId, is_expansion},
     limits,
     node::Path,
@@ -31,6 +32,24 @@ struct Credential {
     user: String,
     default: bool,
     path: Path,
+}
+
+/// The type of a credential.
+pub(super) fn declared() -> Type {
+    Type::object(
+        "portcullis.Credential",
+        [
+            ("component", Type::String),
+            ("of", Type::String),
+            ("name", Type::String),
+            ("scheme", Type::String),
+            ("literal", Type::Bool),
+            ("flaw", Type::String),
+            ("user", Type::String),
+            ("default", Type::Bool),
+            ("at", place::declared()),
+        ],
+    )
 }
 
 /// The credentials of one component.

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use serde_json::{Value, json};
 
 use crate::engine::{
+    cel::{Type, given::place},
     kinds::collector::{ComponentId, is_expansion},
     limits,
     node::Path,
@@ -43,6 +44,29 @@ struct Endpoint<'a> {
 
 fn is_grpc(id: &ComponentId) -> bool {
     OVER_GRPC.contains(&id.kind.as_str())
+}
+
+/// The type of an endpoint.
+pub(super) fn declared() -> Type {
+    Type::object(
+        "portcullis.Endpoint",
+        [
+            ("exporter", Type::String),
+            ("type", Type::String),
+            ("grpc", Type::Bool),
+            ("used", Type::Bool),
+            ("tls", Type::map(Type::String, Type::Dyn)),
+            ("tlsSet", Type::Bool),
+            ("text", Type::String),
+            ("scheme", Type::String),
+            ("host", Type::String),
+            ("port", Type::Int),
+            ("path", Type::String),
+            ("place", Type::String),
+            ("plaintext", Type::Bool),
+            ("at", place::declared()),
+        ],
+    )
 }
 
 /// The endpoints that an exporter sends to.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::engine::{
+    cel::{Type, given::place},
     kinds::collector::ComponentId,
     limits,
     node::{Node, Path},
@@ -10,6 +11,18 @@ use crate::engine::{
 
 /// How service discovery names a pod label; in the label, whatever is no letter, digit or `_` has become `_`.
 const POD_LABEL: &str = "__meta_kubernetes_pod_label_";
+
+/// The type of a job.
+pub(super) fn declared() -> Type {
+    let keep = Type::object(
+        "portcullis.KeepRule",
+        [("label", Type::String), ("regex", Type::String), ("at", place::declared())],
+    );
+    Type::object(
+        "portcullis.ScrapeJob",
+        [("receiver", Type::String), ("name", Type::String), ("keeps", Type::list(keep)), ("at", place::declared())],
+    )
+}
 
 /// The jobs of one receiver that find pods.
 pub(super) fn of(id: &ComponentId, config: &Value, place: &dyn Fn(&Path) -> Value) -> Vec<Value> {

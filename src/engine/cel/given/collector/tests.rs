@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::engine::cel::given::declared::assert_declared;
 
 fn config_map() -> ObjectKey {
     ObjectKey::new("", "ConfigMap", "telemetry", "otel")
@@ -107,4 +108,12 @@ fn more_than_anybody_writes_is_not_told_of() {
         format!("receivers: {{ otlp: {{}} }}\nexporters:\n  otlp/{key}:\n{strings}service: {{ pipelines: {{}} }}\n");
     let error = of(&config_map(), &json!({"data": {"relay": text}})).unwrap_err();
     assert_eq!(error, "the object defines more than can be told of in `collector`");
+}
+
+#[test]
+fn what_is_told_is_what_is_declared() {
+    let more = "processors: { batch: null }\nconnectors: { spanmetrics: [] }\nextensions: { basicauth: { client_auth: { username: a, password: b } } }\n";
+    let odd = "exporters: { otlp: { endpoint: 1, tls: [], headers: [{ name: authorization, value: Basic }] }, a/b: 5, otlphttp: 'https://a:99999' }";
+    let none = of(&config_map(), &json!({})).unwrap();
+    assert_declared(&declared(), &[given(&format!("{CONFIG}{more}")), given(odd), none]);
 }

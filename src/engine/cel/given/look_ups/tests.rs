@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::{
+    cel::{Type, given::declared::assert_declared},
     kinds,
     view::{View, control_plane::ControlPlane},
 };
@@ -141,4 +142,44 @@ fn whether_labels_select_a_gateway_that_is_not_stored_is_not_known() {
     let unknown = cluster.referrers("Gateway", "gw", "new");
     assert_eq!(unknown, Err("which labels Gateway `gw/new` has".to_owned()));
     assert_eq!(cluster.referrers("Gateway", "elsewhere", "new"), Ok(Vec::new()));
+}
+
+#[test]
+fn what_is_told_is_what_is_declared() {
+    let labelled =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gw", "labels": {"team": "blue"}}});
+    let grant = json!({"from": [{"group": "a", "kind": "B", "namespace": "c"}], "to": [{"group": "", "kind": "Service"}, {"kind": "Service", "name": "otel"}]});
+    let listeners =
+        json!({"gatewayClassName": "x", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}, {"port": "b"}]});
+    let ports = json!({"ports": [{"port": 1, "protocol": "UDP"}, {"name": "a", "port": 4317}], "type": "ExternalName"});
+    let gateway = "gateway.networking.k8s.io/v1";
+    let view = view(
+        true,
+        &[
+            labelled,
+            object("v1", "Service", "gw", "own", &ports),
+            object(gateway, "Gateway", "gw", "http", &listeners),
+            object("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "gw", "grant", &grant),
+            policy("gw", "tracing", "http", &json!({"name": "own", "port": 4317})),
+        ],
+    );
+    let lens = Lens::new(&view);
+    let cluster = Cluster::new(&lens, "gw");
+    let one = |seen: Seen| match seen {
+        Seen::Found(value) => vec![value],
+        other => panic!("{other:?}"),
+    };
+    let references = |backend: Value| cluster.references(&policy("gw", "a", "http", &backend)).unwrap();
+    let both = [references(json!({"name": "own"})), references(json!({"name": "own", "port": 4317}))].concat();
+    for (of, told) in [
+        (told::service_type(), one(cluster.service("gw", "own"))),
+        (told::gateway_type(), one(cluster.gateway("gw", "http"))),
+        (told::namespace_type(), one(cluster.namespace("gw"))),
+        (told::grant_type(), cluster.grants("gw").unwrap()),
+        (told::reference_type(), both),
+        (told::referrer_type(), cluster.referrers("Service", "gw", "own").unwrap()),
+    ] {
+        assert!(matches!(of, Type::Object(_)) && !told.is_empty(), "{of}");
+        assert_declared(&of, &told);
+    }
 }
