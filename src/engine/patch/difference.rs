@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::engine::{finding::Change, limits, node::Path};
 
 /// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
-const KEPT: [&str; 8] = [
+pub const KEPT: [&str; 8] = [
     "/apiVersion",
     "/kind",
     "/metadata/name",
