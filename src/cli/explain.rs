@@ -48,7 +48,9 @@ fn of_any(code: &str, policies: &PolicySet) -> Option<String> {
     lines.push(match policy {
         Some(_) => format!("\nsaid by Portcullis itself, of the policy `{name}`"),
         None if OF_ANY_NAME.contains(&name) => "\nsaid by Portcullis itself, of any policy".to_owned(),
-        None => format!("\nsaid by Portcullis itself, of a policy `{}`, which is not among those given", report::line(name)),
+        None => {
+            format!("\nsaid by Portcullis itself, of a policy `{}`, which is not among those given", report::line(name))
+        }
     });
     lines.push(match policy {
         Some(policy) if policy.codes().iter().any(|known| known == code) => level(&page),
@@ -124,7 +126,12 @@ pub fn page(policies: &PolicySet) -> String {
     lines.push("\n| code | level | says |\n| --- | --- | --- |".to_owned());
     for code in OF_ANY {
         let name = format!("POLICY/{}", code.name);
-        lines.push(format!("| [`{name}`](#{}) | {} | {} |", anchor(&name.to_lowercase()), code.level.name(), code.title));
+        lines.push(format!(
+            "| [`{name}`](#{}) | {} | {} |",
+            anchor(&name.to_lowercase()),
+            code.level.name(),
+            code.title
+        ));
     }
     lines.extend(OF_ANY.map(|code| format!("\n### POLICY/{}\n\n{}", code.name, markdown(&Page::from(code)))));
     lines.join("\n") + "\n"

@@ -29,7 +29,8 @@ pub fn join(loaded: &mut Loaded, sources: &[Source], objects: &[Manifest], defau
     let mut exceptions = Vec::new();
     let refusals = read(sources, objects, &mut exceptions);
     if loaded.sources.iter().any(hold_one) {
-        let beside = manifests::read(&loaded.sources, default_namespace, |_| {});
+        let mut beside = manifests::read(&loaded.sources, default_namespace, |_| {});
+        beside.objects.retain(is_one);
         loaded.refusals.extend(read(&loaded.sources, &beside.objects, &mut exceptions));
     }
     if !exceptions.is_empty() {

@@ -38,7 +38,10 @@ pub(super) fn write(report: &Report, options: Options, out: &mut dyn io::Write) 
 /// What could not be read.
 pub(super) fn refusals(report: &Report, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
     let (places, renderer) = (Places::of(report), renderer(options));
-    report.refusals.iter().try_for_each(|refused| writeln!(out, "{}\n", refusal(Shown::ERROR, refused, &places, &renderer)))
+    report
+        .refusals
+        .iter()
+        .try_for_each(|refused| writeln!(out, "{}\n", refusal(Shown::ERROR, refused, &places, &renderer)))
 }
 
 /// What is said below the source lines of a finding, as `(level, text)`.

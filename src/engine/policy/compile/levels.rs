@@ -26,7 +26,7 @@ pub(super) fn codes(policy: &Policy, levels: &[LevelOverride]) -> Result<(), Bad
         }
     }
     let excepted = policy.exceptions.codes.iter().enumerate();
-    excepted.into_iter().try_for_each(|(index, code)| {
-        is_known(Path::of(&["spec", "exceptions", "codes"]).index(index), code)
-    })
+    excepted
+        .into_iter()
+        .try_for_each(|(index, code)| is_known(Path::of(&["spec", "exceptions", "codes"]).index(index), code))
 }

@@ -30,7 +30,8 @@ pub(super) fn mistake(patch: &Program) -> Option<BadExpression> {
 fn of_operation(made: &Expr, fields: &[Field]) -> Option<(u32, String)> {
     let field = |name: &str| fields.iter().find(|field| &*field.name == name);
     let text = |name: &str| field(name).and_then(|field| Some((field.value.at, literal(&field.value)?)));
-    let missing = |name: &str, why: &str| field(name).is_none().then(|| (made.at, format!("`{name}` is missing: {why}")));
+    let missing =
+        |name: &str, why: &str| field(name).is_none().then(|| (made.at, format!("`{name}` is missing: {why}")));
     if let Some(missing) = missing("op", "a `JSONPatch` says what it does, as `op: 'add'`") {
         return Some(missing);
     }

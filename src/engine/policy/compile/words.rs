@@ -72,7 +72,10 @@ fn unknown_value(path: &Path, said: &str) -> String {
         return format!("unknown value `off`: {OFF_IN_LEVELS}");
     }
     let message = if is_rule(path) {
-        format!("there is no rule `{value}`; there are {}", suggest::listed(known.iter().map(|name| format!("`{name}`"))))
+        format!(
+            "there is no rule `{value}`; there are {}",
+            suggest::listed(known.iter().map(|name| format!("`{name}`")))
+        )
     } else {
         plain(said)
     };
@@ -82,14 +85,17 @@ fn unknown_value(path: &Path, said: &str) -> String {
     }
 }
 
-const OFF_IN_LEVELS: &str =
-    "it is `error`, `warning` or `note`; to turn a code off, name it in `levels` of the policy, with `level: \"off\"`, quoted";
+const OFF_IN_LEVELS: &str = "it is `error`, `warning` or `note`; to turn a code off, name it in `levels` of the policy, with `level: \"off\"`, quoted";
 
 fn wrong_type(path: &Path, said: &str) -> String {
     let is_level = last_key(path) == "level";
     if is_level && said.contains("boolean `false`") {
         let quote = "write `\"off\"`, quoted: YAML reads it as a boolean";
-        return if is_of_body(path) { format!("{OFF_IN_LEVELS}: YAML reads it as a boolean") } else { quote.to_owned() };
+        return if is_of_body(path) {
+            format!("{OFF_IN_LEVELS}: YAML reads it as a boolean")
+        } else {
+            quote.to_owned()
+        };
     }
     if said.starts_with("invalid type: null") {
         return "it has no value; write one, or leave the field out".to_owned();

@@ -43,8 +43,7 @@ impl Exception {
         // Of several policies, each has its own codes.
         let allowing: Vec<_> = named.into_iter().filter(|policy| policy.exceptions.allowed).collect();
         let is_unknown = |code: &str| misnamed.iter().any(|name| name.what == What::Code && name.name == code);
-        let is_let =
-            |code: &str| !is_unknown(code) && allowing.iter().any(|policy| policy.exceptions.lets_code(code));
+        let is_let = |code: &str| !is_unknown(code) && allowing.iter().any(|policy| policy.exceptions.lets_code(code));
         if !allowing.is_empty() {
             let refused = self.codes.iter().filter(|code| !is_let(code) && !is_unknown(code));
             let refused: Vec<_> = refused.map(|code| format!("`{code}`")).collect();
