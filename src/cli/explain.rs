@@ -296,6 +296,20 @@ mod tests {
     }
 
     #[test]
+    fn what_portcullis_says_of_any_policy_is_explained() {
+        for code in ["teams/not-judged", "not-judged", "<policy>/not-idempotent", "collector-batching/not-judged"] {
+            let text = explain(code).unwrap();
+            assert!(text.starts_with(&format!("warning[{code}]: ")), "{text}");
+            assert!(text.contains("\nwhy: ") && text.contains("\nfix: "), "{text}");
+            assert!(text.contains("said by Portcullis itself, of "), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 140), "{text}");
+        }
+        assert!(list(&shipped::policies()).contains("  <policy>/not-judged      warning  "));
+        let said = unknown("teams/not-jugded", &shipped::policies());
+        assert_eq!(said, "there is no code `teams/not-jugded`; did you mean `teams/not-judged`?");
+    }
+
+    #[test]
     fn the_page_of_findings_is_up_to_date() {
         assert_file("docs/findings.md", &page(&shipped::policies()));
     }

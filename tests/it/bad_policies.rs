@@ -99,6 +99,19 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         ("action: Deny", "validationActions: [Deny]", 12, &["unknown field `validationActions`; what follows"]),
         ("action: Deny", "objectSelector: {}", 12, &["`objectSelector`; it stands under `spec.matchConstraints`"]),
         ("metadata:", "rule: {}\nmetadata:", 3, &["unknown field `rule`; it stands under `spec`"]),
+        (
+            "    backendRefs: {}",
+            "    backendRefs:",
+            15,
+            &["a rule is written with its parameters", "`rule: { backendRefs: {} }`"],
+        ),
+        ("rule:\n    backendRefs: {}", "rule: backendRefs", 14, &["a rule is written with its parameters"]),
+        (
+            "  action: Deny",
+            "    excludeResourceRules:\n    - { apiGroups: [gateway.kgateway.dev], apiVersions: ['*'], resources: [listenerpolicies], operations: ['*'] }",
+            12,
+            &["it leaves out all that `resourceRules` select"],
+        ),
         ("action: Deny", "action:", 12, &["it has no value; write one, or leave the field out"]),
         ("name: mine", "name: on", 4, &["wrong type: boolean `true`, expected a string: put it in quotes"]),
         (

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::engine::{
-    cel::{Program, Scope, Type, scope},
+    cel::{
+        Program, Scope, Type,
+        ast::{Kind, Literal},
+        scope,
+    },
     limits,
     node::Path,
     policy::{
@@ -33,7 +37,12 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
     let mut conditions = Vec::new();
     for (index, named) in spec.match_conditions.iter().enumerate() {
         let at = at.key("matchConditions").index(index);
-        conditions.push(one(&at, named, &scope, &conditions, Some(&Type::Bool))?);
+        let condition = one(&at, named, &scope, &conditions, Some(&Type::Bool))?;
+        if condition.1.root.kind == Kind::Literal(Literal::Bool(false)) {
+            let message = "it is never true: the policy would judge nothing";
+            return Err(BadPolicy::new(at.key("expression"), message));
+        }
+        conditions.push(condition);
     }
     let mut variables: Vec<(String, Program)> = Vec::new();
     for (index, named) in spec.variables.iter().enumerate() {

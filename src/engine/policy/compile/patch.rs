@@ -38,25 +38,27 @@ fn of_operation(made: &Expr, fields: &[Field]) -> Option<(u32, String)> {
     if let Some(missing) = missing("path", "a `JSONPatch` says where, as `path: '/spec/x'`") {
         return Some(missing);
     }
+    if let Some((at, operation)) = text("op").filter(|(_, operation)| !OPERATIONS.contains(operation)) {
+        let meant = match suggest::closest(operation, OPERATIONS) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are {}", suggest::listed(OPERATIONS.map(|known| format!("`{known}`")))),
+        };
+        return Some((at, format!("there is no operation `{operation}`; {meant}")));
+    }
     let pointers = ["path", "from"].into_iter().filter_map(text);
     if let Some(wrong) = pointers.into_iter().find_map(|(at, pointer)| Some((at, of_pointer(pointer)?))) {
         return Some(wrong);
     }
-    let (at, operation) = text("op")?;
-    match operation {
-        "move" | "copy" => {
+    match text("op")?.1 {
+        operation @ ("move" | "copy") => {
             let why = format!("`{operation}` takes what is at `from`, as `from: '/spec/x'`");
             missing("from", &why).or_else(|| (operation == "move").then(|| kept(text("from"))).flatten())
         }
-        "add" | "replace" | "test" => missing("value", &format!("`{operation}` needs what to {operation}")),
-        "remove" => kept(text("path")),
-        _ => {
-            let meant = match suggest::closest(operation, OPERATIONS) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("there are {}", suggest::listed(OPERATIONS.map(|known| format!("`{known}`")))),
-            };
-            Some((at, format!("there is no operation `{operation}`; {meant}")))
+        operation @ ("add" | "replace" | "test") => {
+            missing("value", &format!("`{operation}` needs what to {operation}"))
         }
+        "remove" => kept(text("path")),
+        _ => None,
     }
 }
 

@@ -38,6 +38,8 @@ fn bad(path: Path, said: &str) -> BadPolicy {
     if said.starts_with("unknown variant ") {
         let of_key = is_rule(&path);
         let message = unknown_value(&path, said);
+        let name = quoted(said).next().unwrap_or_default();
+        let path = if of_key && path.segments().len() == 2 { path.key(name) } else { path };
         return BadPolicy { of_key, ..BadPolicy::new(path, message) };
     }
     let message = wrong_type(&path, said);
@@ -96,6 +98,10 @@ fn wrong_type(path: &Path, said: &str) -> String {
         } else {
             quote.to_owned()
         };
+    }
+    if is_rule(path) && (said.starts_with("invalid type: unit variant") || said.starts_with("invalid type: null")) {
+        return "a rule is written with its parameters, of which there may be none: `rule: { backendRefs: {} }`"
+            .to_owned();
     }
     if said.starts_with("invalid type: null") {
         return "it has no value; write one, or leave the field out".to_owned();
