@@ -302,7 +302,7 @@ mod tests {
             assert!(text.starts_with(&format!("warning[{code}]: ")), "{text}");
             assert!(text.contains("\nwhy: ") && text.contains("\nfix: "), "{text}");
             assert!(text.contains("said by Portcullis itself, of "), "{text}");
-            assert!(text.lines().all(|line| line.len() <= 140), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 160), "{text}");
         }
         assert!(list(&shipped::policies()).contains("  <policy>/not-judged      warning  "));
         let said = unknown("teams/not-jugded", &shipped::policies());
