@@ -111,7 +111,7 @@ impl<'f> Chosen<'f> {
         }
         match compile::compile(value) {
             Ok(policy) => self.push(policy, at),
-            Err(error) => self.unusable.push(&at.join(&error.path), error.message, None),
+            Err(bad) => self.unusable.push_bad(at, bad),
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn join(policies: PolicySet, file: &CaseFile, case: &Case) -> Result<
         for (index, value) in exceptions.iter().enumerate() {
             match exception::compile::compile(value, "default") {
                 Ok(exception) => compiled.push(Arc::new(exception)),
-                Err(bad) => unusable.push(&at.index(index).join(&bad.path), bad.message, None),
+                Err(bad) => unusable.push_bad(&at.index(index), bad),
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     cases::{Case, CaseFile, Expectation, Request, Unusable},
     engine::{
         node::{Path, Segment},
+        policy::compile::BadPolicy,
         rules::suggest,
         subject::Operation,
         view::control_plane::ControlPlane,
@@ -151,6 +152,14 @@ impl Unusable {
     /// Adds what is wrong at a place of the file of cases.
     pub(super) fn push(&mut self, at: &Path, message: String, help: Option<String>) {
         *self = std::mem::take(self).with(vec![(at.clone(), message, help)]);
+    }
+
+    /// Adds what is wrong with a policy or exception that is written out at a place of the file of cases.
+    pub(super) fn push_bad(&mut self, at: &Path, bad: BadPolicy) {
+        let Some(source) = self.sources.first() else { return };
+        let span = bad.place(&source.text, at).unwrap_or_default();
+        let span = Some((0, span.start..span.end));
+        self.refusals.push(Refusal { file: source.name.clone(), span, message: bad.message, help: None });
     }
 
     /// The same, of as many places as there are, for which the file is looked through once.

@@ -70,6 +70,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     refusals.extend(unread);
     refusals.extend(exceptions::join(&mut loaded, &sources, &objects, &args.judging.namespace));
     refusals.extend(manifests::empty(&sources));
+    let warnings = exceptions::misnamed(&loaded, &sources, &objects, &args.judging.namespace);
     let view = world::of(&objects, &given);
     let count = |done| progress.at("judging", done, objects.len(), "objects");
     let mut report = judge_counting(&sources, &objects, &loaded.policies, &view, now, args.admission, count);
@@ -84,6 +85,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     report.sources.extend(loaded.sources);
     refusals.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(first_policy_source)));
     report.refusals = refusals;
+    report.warnings = warnings;
 
     let options = report::Options { color: output::wants_color(args.color), width: None };
     let mut out = output::stdout();

@@ -1,10 +1,17 @@
 //! What a code means: for the terminal, and as the page `docs/findings.md`.
 
+use crate::cli::report;
 use crate::engine::{
     finding::Level,
-    policy::{Page, PolicySet},
-    rules::{RULES, Rule, SeenIn, suggest},
+    policy::{
+        Page, PolicySet,
+        codes::{self, OF_ANY},
+    },
+    rules::{RULES, Rule, SeenIn},
 };
+
+/// What stands before the codes of any policy.
+const OF_ANY_PREFIX: &str = "<policy>/";
 
 /// Columns of prose, whatever the terminal: longer lines are hard to read.
 const WIDTH: usize = 96;
@@ -30,17 +37,43 @@ pub fn explain(code: &str, policies: &PolicySet) -> Option<String> {
         }
     }
     let is_it = |chapter: &&Chapter<'_>| chapter.name == code || chapter.rule.is_some_and(|rule| rule.name == code);
-    chapters.iter().find(is_it).map(whole)
+    chapters.iter().find(is_it).map(whole).or_else(|| of_any(code, policies))
 }
+
+/// A code that Portcullis itself says of policies, and of which one, if that is said.
+fn of_any(code: &str, policies: &PolicySet) -> Option<String> {
+    let (name, page) = codes::of_any(code)?;
+    let mut lines = said(&page);
+    let policy = policies.policies().iter().find(|policy| policy.name == name);
+    lines.push(match policy {
+        Some(_) => format!("\nsaid by Portcullis itself, of the policy `{name}`"),
+        None if OF_ANY_NAME.contains(&name) => "\nsaid by Portcullis itself, of any policy".to_owned(),
+        None => {
+            format!("\nsaid by Portcullis itself, of a policy `{}`, which is not among those given", report::line(name))
+        }
+    });
+    lines.push(match policy {
+        Some(policy) if policy.codes().iter().any(|known| known == code) => level(&page),
+        _ => String::new(),
+    });
+    Some(lines.join("\n"))
+}
+
+/// What stands in place of a policy's name on pages about all of them.
+const OF_ANY_NAME: [&str; 3] = ["", "<policy>", "POLICY"];
 
 /// What is said of a code that does not exist.
 pub fn unknown(code: &str, policies: &PolicySet) -> String {
     let chapters = chapters(policies);
     let names = || chapters.iter().flat_map(|chapter| &chapter.pages).map(|page| page.code);
     // `no-such-port` is meant for `backend-refs/no-such-port`, which is longer than a slip.
-    let short = || names().find(|name| name.split_once('/').is_some_and(|(_, short)| short == code));
-    let code = crate::cli::report::line(code);
-    match short().or_else(|| suggest::closest(&code, names())) {
+    let meant = codes::meant(code, names().collect::<Vec<_>>()).map(str::to_owned).or_else(|| {
+        let (policy, short) = code.rsplit_once('/')?;
+        let known = codes::meant(short, OF_ANY.map(|code| code.name))?;
+        Some(format!("{}/{known}", report::line(policy)))
+    });
+    let code = report::line(code);
+    match meant {
         Some(meant) => format!("there is no code `{code}`; did you mean `{meant}`?"),
         None => format!("there is no code `{code}`; `portcullis explain` lists all of them"),
     }
@@ -49,6 +82,12 @@ pub fn unknown(code: &str, policies: &PolicySet) -> String {
 /// All codes by rule and policy.
 pub fn list(policies: &PolicySet) -> String {
     let chapters: Vec<_> = chapters(policies).iter().map(whole).collect();
+    let width = OF_ANY.iter().map(|code| code.name.len()).max().unwrap_or_default() + OF_ANY_PREFIX.len();
+    let of_any = OF_ANY.map(|code| {
+        let name = format!("{OF_ANY_PREFIX}{}", code.name);
+        format!("  {name:width$}  {:7}  {}", code.level.name(), code.title)
+    });
+    let chapters = [chapters, vec![format!("of any policy\n{}\n", of_any.join("\n"))]].concat();
     format!("{}\nfor more about one of them: portcullis explain CODE\n", chapters.join("\n"))
 }
 
@@ -78,6 +117,23 @@ pub fn page(policies: &PolicySet) -> String {
         }
         lines.extend(chapter.pages.iter().map(|page| format!("\n### {}\n\n{}", page.code, markdown(page))));
     }
+    lines.push(
+        "\n## Of any policy\n\n\
+         What Portcullis itself says of a policy, in place of `POLICY` stands its name. `portcullis explain \
+         POLICY/not-judged` prints the same, and `levels` may change its level."
+            .to_owned(),
+    );
+    lines.push("\n| code | level | says |\n| --- | --- | --- |".to_owned());
+    for code in OF_ANY {
+        let name = format!("POLICY/{}", code.name);
+        lines.push(format!(
+            "| [`{name}`](#{}) | {} | {} |",
+            anchor(&name.to_lowercase()),
+            code.level.name(),
+            code.title
+        ));
+    }
+    lines.extend(OF_ANY.map(|code| format!("\n### POLICY/{}\n\n{}", code.name, markdown(&Page::from(code)))));
     lines.join("\n") + "\n"
 }
 
@@ -116,8 +172,26 @@ fn chapters(policies: &PolicySet) -> Vec<Chapter<'_>> {
 }
 
 fn one(chapter: &Chapter<'_>, page: &Page<'_>) -> String {
+    let mut lines = said(page);
+    match chapter.rule {
+        Some(rule) => {
+            lines.push(format!("\nrule: `{}`, asked for by the default policy `{}`", rule.name, rule.prefix));
+        }
+        None => lines.push(format!("\npolicy: `{}`, written in CEL", chapter.name)),
+    }
+    lines.push(level(page));
+    lines.join("\n")
+}
+
+fn level(page: &Page<'_>) -> String {
+    let other = if page.level == Level::Error { "warning" } else { "error" };
+    let (level, code) = (page.level.name(), page.code);
+    format!("level: {level}, unless a policy says `levels: [{{ code: {code}, level: {other} }}]`\n")
+}
+
+fn said(page: &Page<'_>) -> Vec<String> {
     let Page { code, level, title, why, fix, example } = *page;
-    let level = level.name();
+    let (level, code) = (level.name(), report::line(code));
     let mut lines = vec![format!("{level}[{code}]: {title}\n")];
     for (label, prose) in [("why: ", why), ("fix: ", fix)] {
         if !prose.is_empty() {
@@ -128,15 +202,7 @@ fn one(chapter: &Chapter<'_>, page: &Page<'_>) -> String {
         lines.push("\nexample of the mistake:".to_owned());
         lines.extend(example.trim_end().lines().map(|line| format!("    {line}")));
     }
-    match chapter.rule {
-        Some(rule) => {
-            lines.push(format!("\nrule: `{}`, asked for by the default policy `{}`", rule.name, rule.prefix));
-        }
-        None => lines.push(format!("\npolicy: `{}`, written in CEL", chapter.name)),
-    }
-    let other = if page.level == Level::Error { "warning" } else { "error" };
-    lines.push(format!("level: {level}, unless a policy says `levels: [{{ code: {code}, level: {other} }}]`\n"));
-    lines.join("\n")
+    lines
 }
 
 fn whole(chapter: &Chapter<'_>) -> String {
@@ -227,6 +293,20 @@ mod tests {
             unknown("\u{1b}[2J", &shipped::policies())
                 .starts_with("there is no code `\\u{1b}[2J`; `portcullis explain`")
         );
+    }
+
+    #[test]
+    fn what_portcullis_says_of_any_policy_is_explained() {
+        for code in ["teams/not-judged", "not-judged", "<policy>/not-idempotent", "collector-batching/not-judged"] {
+            let text = explain(code).unwrap();
+            assert!(text.starts_with(&format!("warning[{code}]: ")), "{text}");
+            assert!(text.contains("\nwhy: ") && text.contains("\nfix: "), "{text}");
+            assert!(text.contains("said by Portcullis itself, of "), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 160), "{text}");
+        }
+        assert!(list(&shipped::policies()).contains("  <policy>/not-judged      warning  "));
+        let said = unknown("teams/not-jugded", &shipped::policies());
+        assert_eq!(said, "there is no code `teams/not-jugded`; did you mean `teams/not-judged`?");
     }
 
     #[test]

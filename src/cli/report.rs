@@ -54,6 +54,8 @@ pub struct Report {
     /// In the order of sources and of places in them.
     pub findings: Vec<Reported>,
     pub refusals: Vec<Refusal>,
+    /// What was read and does nothing, in the form of what is refused.
+    pub warnings: Vec<Refusal>,
     pub summary: Summary,
 }
 

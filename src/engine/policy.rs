@@ -1,6 +1,7 @@
 //! Policies: what a GuardPolicy says ([`spec`]), made ready to judge by ([`compile`]).
 
 pub mod body;
+pub mod codes;
 pub mod compile;
 pub mod exception;
 pub mod shipped;

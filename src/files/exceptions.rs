@@ -1,17 +1,20 @@
 //! Exceptions from files: those among the objects that are judged, and those beside the policies.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     engine::{
         kinds::PORTCULLIS,
         node::Path,
-        policy::exception::{self, Exception},
+        policy::exception::{
+            self, Exception,
+            misnamed::{Misnamed, What},
+        },
     },
     files::{
         Refusal, Source,
         manifests::{self, Manifest},
-        policies::Loaded,
+        policies::{self, Loaded},
     },
 };
 
@@ -25,9 +28,9 @@ pub fn is_one(manifest: &Manifest) -> bool {
 pub fn join(loaded: &mut Loaded, sources: &[Source], objects: &[Manifest], default_namespace: &str) -> Vec<Refusal> {
     let mut exceptions = Vec::new();
     let refusals = read(sources, objects, &mut exceptions);
-    let hold = |source: &Source| source.text.contains(exception::spec::KIND);
-    if loaded.sources.iter().any(hold) {
-        let beside = manifests::read(&loaded.sources, default_namespace, |_| {});
+    if loaded.sources.iter().any(hold_one) {
+        let mut beside = manifests::read(&loaded.sources, default_namespace, |_| {});
+        beside.objects.retain(is_one);
         loaded.refusals.extend(read(&loaded.sources, &beside.objects, &mut exceptions));
     }
     if !exceptions.is_empty() {
@@ -36,9 +39,55 @@ pub fn join(loaded: &mut Loaded, sources: &[Source], objects: &[Manifest], defau
     refusals
 }
 
+/// What the exceptions name that is nowhere among the policies. It is no mistake by itself: a policy may be elsewhere, as in
+/// the cluster. Those of the files of policies stand behind `sources`, as these files do.
+pub fn misnamed(loaded: &Loaded, sources: &[Source], objects: &[Manifest], default_namespace: &str) -> Vec<Refusal> {
+    // One of those that were refused may be meant.
+    if !loaded.refusals.is_empty() {
+        return Vec::new();
+    }
+    let mut told = BTreeSet::new();
+    let mut of = |sources: &[Source], objects: &[Manifest], behind: usize| -> Vec<Refusal> {
+        let one = |manifest: &Manifest| -> Vec<Refusal> {
+            let Ok(exception) = exception::compile::compile(&manifest.object, &manifest.key.namespace) else {
+                return Vec::new();
+            };
+            let misnamed = exception.misnamed(&loaded.policies);
+            let Some(source) = sources.get(manifest.source) else { return Vec::new() };
+            if misnamed.is_empty() || !told.insert((exception.namespace, exception.name)) {
+                return Vec::new();
+            }
+            let mut places = manifest.places(source);
+            let refusal = |name: Misnamed| {
+                let (message, help) = match name.what {
+                    What::Policy => (format!("no policy that is given is named `{}`", name.name), ELSEWHERE),
+                    What::Code => (name.to_string(), "so nothing is excepted by it"),
+                };
+                let span = (manifest.source, places.span(&name.path));
+                let help = name.help.unwrap_or_else(|| help.to_owned());
+                Refusal { file: source.name.clone(), span: Some(span), message, help: Some(help) }.behind(behind)
+            };
+            misnamed.into_iter().map(refusal).collect()
+        };
+        objects.iter().filter(|manifest| is_one(manifest)).flat_map(one).collect()
+    };
+    let mut all = of(sources, objects, 0);
+    if loaded.sources.iter().any(hold_one) {
+        let beside = manifests::read(&loaded.sources, default_namespace, |_| {});
+        all.extend(of(&loaded.sources, &beside.objects, sources.len()));
+    }
+    all
+}
+
+const ELSEWHERE: &str = "name its file by `--policies`, unless it is somewhere else, as in the cluster";
+
+fn hold_one(source: &Source) -> bool {
+    source.text.contains(exception::spec::KIND)
+}
+
 fn read(sources: &[Source], objects: &[Manifest], exceptions: &mut Vec<Arc<Exception>>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for manifest in objects.iter().filter(|manifest| is_one(manifest)) {
+    for manifest in objects {
         let Some(source) = sources.get(manifest.source) else { continue };
         let refuse = |path: &Path, message: String| Refusal {
             file: source.name.clone(),
@@ -46,6 +95,11 @@ fn read(sources: &[Source], objects: &[Manifest], exceptions: &mut Vec<Arc<Excep
             message,
             help: None,
         };
+        if !is_one(manifest) {
+            let slip = (manifest.key.group == PORTCULLIS).then(|| policies::misspelt(&manifest.object)).flatten();
+            refusals.extend(slip.map(|message| refuse(&Path::of(&["kind"]), message)));
+            continue;
+        }
         match exception::compile::compile(&manifest.object, &manifest.key.namespace) {
             Ok(read) => {
                 let is_it = |known: &&Arc<Exception>| known.namespace == read.namespace && known.name == read.name;
@@ -59,7 +113,11 @@ fn read(sources: &[Source], objects: &[Manifest], exceptions: &mut Vec<Arc<Excep
                     None => exceptions.push(Arc::new(read)),
                 }
             }
-            Err(error) => refusals.push(refuse(&error.path, error.message)),
+            Err(bad) => {
+                let mut places = manifest.places(source);
+                let span = if bad.of_key { places.span_of_key(&bad.path) } else { places.span(&bad.path) };
+                refusals.push(Refusal { span: Some((manifest.source, span)), ..refuse(&bad.path, bad.message) });
+            }
         }
     }
     refusals

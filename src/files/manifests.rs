@@ -9,7 +9,11 @@ use crate::{
         kinds::{self, config_map::KRAKEND_TELEMETRY, telemetry::krakend::Krakend},
         node::{Node, Path},
         subject::{Attributes, ObjectKey, Operation},
-        yaml::{self, Dialect, spans::Places, tree::Tree},
+        yaml::{
+            self, Dialect,
+            spans::{Places, Span},
+            tree::Tree,
+        },
     },
     files::{Refusal, Source},
 };
@@ -204,8 +208,17 @@ pub struct ManifestPlaces {
 impl ManifestPlaces {
     /// The bytes in the source that a path of the object points at, or those of the nearest thing above it.
     pub fn span(&mut self, path: &Path) -> Range<usize> {
+        self.by(path, Places::locate)
+    }
+
+    /// As [`Self::span`], of the key alone.
+    pub fn span_of_key(&mut self, path: &Path) -> Range<usize> {
+        self.by(path, Places::locate_key)
+    }
+
+    fn by(&mut self, path: &Path, locate: fn(&mut Places, &Path) -> Span) -> Range<usize> {
         let path = self.prefix.join(&carried_out(self.carried.as_ref(), path));
-        let span = self.places.as_mut().map(|places| places.locate(&path)).unwrap_or_default();
+        let span = self.places.as_mut().map(|places| locate(places, &path)).unwrap_or_default();
         self.start + span.start..self.start + span.end
     }
 }

@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::{
     engine::{
+        kinds::PORTCULLIS,
         node::Path,
-        policy::{PolicySet, compile, shipped},
+        policy::{PolicySet, compile, exception, shipped, spec},
+        rules::suggest,
         yaml::{self, Dialect},
     },
     files::{Refusal, Source, paths},
@@ -47,7 +49,11 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                 }
             };
             for (within, value) in objects(&value) {
-                if kind(value) != Some("GuardPolicy") {
+                if kind(value) != Some(spec::KIND) {
+                    if let Some(message) = misspelt(value) {
+                        let place = yaml::spans::locate(document.text, &within.key("kind")).unwrap_or_default();
+                        loaded.refusals.push(refuse(place.start..place.end, message));
+                    }
                     continue;
                 }
                 let locate = |path: &Path| span(document.text, &within.join(path));
@@ -58,11 +64,8 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                     }
                     Ok(policy) => policies.push(policy),
                     Err(bad) => {
-                        let path = within.join(&bad.path);
-                        let place =
-                            bad.within.as_ref().and_then(|bad| yaml::spans::within(document.text, &path, bad.at));
-                        let place = place.map_or_else(|| locate(&bad.path), |place| place.start..place.end);
-                        loaded.refusals.push(refuse(place, bad.message));
+                        let place = bad.place(document.text, &within).unwrap_or_default();
+                        loaded.refusals.push(refuse(place.start..place.end, bad.message));
                     }
                 }
             }
@@ -82,6 +85,14 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     }
     loaded.policies = PolicySet::new(policies);
     loaded
+}
+
+/// What is said of an object of ours whose kind is a slip: it would be passed over, and nobody would see.
+pub(super) fn misspelt(object: &Value) -> Option<String> {
+    let group = object.get("apiVersion")?.as_str()?.split('/').next()?;
+    let kind = kind(object).filter(|_| group == PORTCULLIS)?;
+    let meant = suggest::closest(kind, [spec::KIND, exception::spec::KIND])?;
+    (meant != kind).then(|| format!("there is no kind `{kind}` of `{group}`; did you mean `{meant}`?"))
 }
 
 /// The objects of a document, and where they stand in it: those of a List, as `kubectl get -o yaml` prints it, or itself.

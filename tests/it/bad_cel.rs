@@ -67,7 +67,11 @@ fn it_is_refused_where_it_is_written() {
     let cases = [
         body(4, "  action: Deny\n", &["validations", "mutations", "backendRefs"]),
         body(9, &format!("  rule: {{ backendRefs: {{}} }}\n{RIGHT}"), &["one body", "`rule` and `validations`"]),
-        body(11, &format!("{RIGHT}    expresion: 'true'\n"), &["unknown field `expresion`", "`expression`"]),
+        body(
+            11,
+            &format!("{RIGHT}    expresion: 'true'\n"),
+            &["unknown field `expresion`; did you mean `expression`?"],
+        ),
         body(9, "  validations:\n  - expression: 'true'\n", &["missing field `name`"]),
         body(11, &format!("{RIGHT}  - {{ name: a, expression: 'true' }}\n"), &["two of the name `a`"]),
         body(9, "  validations:\n  - { name: A_b, expression: 'true' }\n", &["`A_b` is no name"]),
@@ -109,6 +113,11 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("duration('1 day') > duration('1h')"), &["duration"]),
         body(10, &validation("[JSONPatch{op: 'add'}].size() > 0"), &["JSONPatch"]),
         body(9, &format!("  matchConditions:\n  - {{ name: a, expression: variables.x }}\n{RIGHT}"), &["variables"]),
+        body(
+            9,
+            &format!("  matchConditions:\n  - {{ name: a, expression: 'false' }}\n{RIGHT}"),
+            &["it is never true: the policy would judge nothing"],
+        ),
         body(9, &format!("  variables:\n  - {{ name: a-b, expression: '1' }}\n{RIGHT}"), &["`a-b`"]),
         body(
             9,
@@ -125,6 +134,13 @@ fn it_is_refused_where_it_is_written() {
         body(9, &format!("  paramRef:\n    name: ''\n{RIGHT}"), &["`paramRef` names one ConfigMap"]),
         body(11, &format!("{RIGHT}    message: \"a\\nb\"\n"), &["one line"]),
         body(11, &format!("{RIGHT}    messageExpression: 1 + 1\n"), &["it must give `string`", "`int`"]),
+        body(
+            11,
+            &format!("{RIGHT}    level: off\n"),
+            &["`error`, `warning` or `note`", "`levels`", "\"off\"", "boolean"],
+        ),
+        body(11, &format!("{RIGHT}    level: 'off'\n"), &["`error`, `warning` or `note`", "`levels`", "\"off\""]),
+        body(8, &format!("  validatons: []\n{RIGHT}"), &["unknown field `validatons`; did you mean `validations`?"]),
         body(11, &format!("{RIGHT}    reason: NotFound\n"), &["`NotFound`", "`Forbidden`", "`Invalid`"]),
         body(11, &format!("{RIGHT}    pathExpression: \"'spec'\"\n"), &["list"]),
         body(
@@ -184,11 +200,11 @@ fn a_patch_that_cannot_be_is_not_made() {
         ("[JSONPatch{op: 'add', path: '/spec/a/b/c', value: 1}]", "path is invalid at `/spec/a/b/c`"),
         ("[JSONPatch{op: 'remove', path: '/spec/gone'}]", "`/spec/gone`"),
         ("[JSONPatch{op: 'replace', path: '/metadata', value: 1}]", "which no mutation may"),
-        ("[JSONPatch{op: 'remove', path: '/kind'}]", "would change `kind`"),
+        ("[JSONPatch{op: 'remove', path: '/ki' + 'nd'}]", "would change `kind`"),
         ("[JSONPatch{op: 'add', path: '/metadata/name', value: 'b'}]", "would change `metadata.name`"),
         ("[JSONPatch{op: 'replace', path: '', value: 1}]", "which no mutation may"),
-        ("[JSONPatch{op: 'add', path: 'spec', value: 1}]", "'/'"),
-        ("[JSONPatch{op: 'put', path: '/spec', value: 1}]", "`put`"),
+        ("[JSONPatch{op: 'add', path: 'sp' + 'ec', value: 1}]", "'/'"),
+        ("[JSONPatch{op: 'pu' + 't', path: '/spec', value: 1}]", "`put`"),
         ("[JSONPatch{op: 'test', path: '/spec/x', value: 2}]", "cannot be"),
         ("[JSONPatch{op: 'add', path: '/spec/y', value: object.spec.gone}]", "no such key: gone"),
         ("[JSONPatch{op: 'add', path: '/spec/x', value: int(object.spec.x) + 1}]", "never come to an end"),
@@ -202,6 +218,57 @@ fn a_patch_that_cannot_be_is_not_made() {
         assert_eq!(findings[0]["level"], "warning", "{patch}");
         assert!(findings[0].to_string().contains(says), "{patch}: {}", findings[0]);
         assert_eq!(report["summary"]["fixable"], 0, "{patch}");
+    }
+}
+
+/// A patch that fails whatever it is judged with is refused where it is written, with a caret under what is wrong.
+#[test]
+fn a_patch_that_can_never_be_made_is_refused() {
+    for (patch, says, at) in [
+        (
+            "[JSONPatch{op: 'repalce', path: '/spec/x', value: 1}]",
+            "no operation `repalce`; did you mean `replace`?",
+            "'repalce'",
+        ),
+        ("[JSONPatch{op: 'put', path: '/spec', value: 1}]", "no operation `put`; there are `add`, `remove`", "'put'"),
+        ("[JSONPatch{op: 'ADD', path: '/spec', value: 1}]", "no operation `ADD`", "'ADD'"),
+        ("[JSONPatch{op: 'add', path: 'spec/x', value: 1}]", "`spec/x` is no path: it begins with `/`", "'spec/x'"),
+        ("[JSONPatch{op: 'add', path: '/spec/a~b', value: 1}]", "`~` is written `~0`", "'/spec/a~b'"),
+        ("[JSONPatch{op: 'copy', from: 'spec', path: '/spec/x'}]", "`spec` is no path", "'spec'"),
+        ("[JSONPatch{op: 'move', path: '/spec/x'}]", "`from` is missing: `move` takes what is at `from`", "{op"),
+        ("[JSONPatch{op: 'add', path: '/spec/x'}]", "`value` is missing: `add` needs what to add", "{op"),
+        ("[JSONPatch{op: 'remove'}]", "`path` is missing", "{op"),
+        ("[JSONPatch{path: '/spec/x'}]", "`op` is missing", "{path"),
+        ("[JSONPatch{op: 'remove', path: '/kind'}]", "`/kind` is what no mutation may change", "'/kind'"),
+        ("has(object.spec.x) ? [JSONPatch{op: 'test', path: '/spec/x'}] : []", "`value` is missing", "{op"),
+    ] {
+        let expression = serde_json::json!(patch);
+        let spec = format!(
+            "  mutations:\n  - {{ name: a, patchType: JSONPatch, jsonPatch: {{ expression: {expression} }} }}\n"
+        );
+        let report = check(&spec).ends_with(2).json();
+        let refusal = &report["refusals"][0];
+        assert!(refusal["message"].as_str().unwrap().contains(says), "{patch}: {refusal}");
+        let column = usize::try_from(refusal["column"].as_u64().unwrap()).unwrap();
+        let shown: String = spec.lines().nth(1).unwrap().chars().skip(column - 1).collect();
+        assert!(shown.starts_with(at), "{patch}: {shown}");
+    }
+}
+
+/// What the patch finds may make it right, or it is not known: it is judged.
+#[test]
+fn a_patch_that_may_be_made_is_taken() {
+    for patch in [
+        "[JSONPatch{op: 'replace', path: '/spec/' + 'x', value: 1}]",
+        "[JSONPatch{op: 'remove', path: '/spec/x', value: 1}]",
+        "[JSONPatch{op: 'add', path: '/spec/a~1b', value: object}]",
+        "[JSONPatch{op: 'add', path: '/metadata/name', value: 'a'}]",
+        "[JSONPatch{op: object.spec.x == 1 ? 'add' : 'replace', path: '/spec/y', value: null}]",
+    ] {
+        let patch = serde_json::json!(patch);
+        let spec =
+            format!("  mutations:\n  - {{ name: a, patchType: JSONPatch, jsonPatch: {{ expression: {patch} }} }}\n");
+        assert_eq!(check(&spec).json()["refusals"], serde_json::json!([]), "{patch}");
     }
 }
 

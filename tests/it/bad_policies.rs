@@ -41,7 +41,7 @@ fn a_right_policy_is_taken() {
 #[test]
 fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
     let inputs: &[(&str, &str, u64, &[&str])] = &[
-        ("action: Deny", "acton: Deny", 12, &["unknown field `acton`", "`action`", "`failurePolicy`"]),
+        ("action: Deny", "acton: Deny", 12, &["unknown field `acton`; did you mean `action`?"]),
         ("action: Deny", "action: Block", 12, &["`Block`", "`Audit`", "`Warn`", "`Deny`"]),
         ("action: Deny", "action: deny", 12, &["`deny`", "`Deny`"]),
         ("action: Deny", "remedy: Always", 12, &["`Always`", "`Apply`", "`Suggest`"]),
@@ -54,6 +54,72 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         ("    backendRefs: {}", "    backendRefs: { strict: true }", 15, &["unknown field `strict`"]),
         ("apiVersion: portcullis.dev/v1alpha1", "apiVersion: portcullis.dev/v9", 1, &["`portcullis.dev/v1alpha1`"]),
         ("action: Deny", "levels: [{ code: a/b, level: fatal }]", 12, &["`fatal`", "`error`", "`off`"]),
+        (
+            "action: Deny",
+            "levels: [{ code: a/b, level: off }]",
+            12,
+            &["write `\"off\"`, quoted: YAML reads it as a boolean"],
+        ),
+        (
+            "action: Deny",
+            "levels: { a/b: warning }",
+            12,
+            &["wrong type: mapping, expected a list; each is written `- { code:"],
+        ),
+        (
+            "action: Deny",
+            "levels: [{ code: backend-refs/no-prt, level: note }]",
+            12,
+            &["this policy has no code `backend-refs/no-prt`; did you mean `backend-refs/no-port`?"],
+        ),
+        (
+            "action: Deny",
+            "levels: [{ code: x, level: note }]",
+            12,
+            &["no code `x`; there are `backend-refs/", " and `mine/not-judged`"],
+        ),
+        (
+            "action: Deny",
+            "levels: [{ code: mine/not-judged, level: note }, { code: mine/not-judged, level: error }]",
+            12,
+            &["two levels for `mine/not-judged`"],
+        ),
+        (
+            "action: Deny",
+            "exceptions: { allowed: true, codes: [no-port] }",
+            12,
+            &["no code `no-port`; did you mean `backend-refs/no-port`?"],
+        ),
+        (
+            "action: Deny",
+            "matchConditons:\n  - name: a\n    expression: 'true'",
+            12,
+            &["unknown field `matchConditons`; did you mean `matchConditions`?"],
+        ),
+        ("action: Deny", "validationActions: [Deny]", 12, &["unknown field `validationActions`; what follows"]),
+        ("action: Deny", "objectSelector: {}", 12, &["`objectSelector`; it stands under `spec.matchConstraints`"]),
+        ("metadata:", "rule: {}\nmetadata:", 3, &["unknown field `rule`; it stands under `spec`"]),
+        (
+            "    backendRefs: {}",
+            "    backendRefs:",
+            15,
+            &["a rule is written with its parameters", "`rule: { backendRefs: {} }`"],
+        ),
+        ("rule:\n    backendRefs: {}", "rule: backendRefs", 14, &["a rule is written with its parameters"]),
+        (
+            "  action: Deny",
+            "    excludeResourceRules:\n    - { apiGroups: [gateway.kgateway.dev], apiVersions: ['*'], resources: [listenerpolicies], operations: ['*'] }",
+            12,
+            &["it leaves out all that `resourceRules` select"],
+        ),
+        ("action: Deny", "action:", 12, &["it has no value; write one, or leave the field out"]),
+        ("name: mine", "name: on", 4, &["wrong type: boolean `true`, expected a string: put it in quotes"]),
+        (
+            "kind: GuardPolicy",
+            "kind: GaurdPolicy",
+            2,
+            &["there is no kind `GaurdPolicy`", "did you mean `GuardPolicy`?"],
+        ),
         ("action: Deny", "action: Deny\n  action: Warn", 13, &["key `action` stands twice"]),
     ];
     for (from, to, line, words) in inputs {
@@ -72,6 +138,25 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         for format in FORMATS {
             check_with(&policy, format).ends_with(2);
         }
+    }
+}
+
+/// The key is what is wrong, and not what it holds.
+#[test]
+fn the_caret_is_under_a_wrong_key() {
+    for (from, to, key) in [
+        ("  action: Deny", "  acton: Deny", "acton"),
+        ("    backendRefs: {}", "    backendRef: {}", "backendRef"),
+        ("    backendRefs: {}", "    backendRefs: { strict: [1, 2] }", "strict"),
+        ("  action: Deny", "  exceptions: { alowed: true }", "alowed"),
+    ] {
+        let policy = POLICY.replacen(from, to, 1);
+        let report = check_with(&policy, "json").ends_with(2).json();
+        let refusal = &report["refusals"][0];
+        let place = |field: &str| usize::try_from(refusal[field].as_u64().unwrap()).unwrap() - 1;
+        let line = policy.lines().nth(place("line")).unwrap();
+        let shown: String = line.chars().skip(place("column")).take(place("endColumn") - place("column")).collect();
+        assert_eq!(shown, key, "{refusal}");
     }
 }
 

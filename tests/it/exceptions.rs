@@ -139,9 +139,10 @@ fn a_wrong_one_is_refused_with_its_line_and_what_would_be_right() {
         ("  names: [logs]\n", "", 6, &["`names` or an `objectSelector`", "everything in its namespace"]),
         ("names: [logs]", "objectSelector: {}", 8, &["everything in its namespace"]),
         ("names: [logs]", "names: ['*']", 8, &["use `objectSelector`"]),
-        ("names: [logs]", "name: [logs]", 8, &["unknown field `name`", "`names`", "`objectSelector`"]),
+        ("names: [logs]", "name: [logs]", 8, &["unknown field `name`; did you mean `names`?"]),
         ("[refs]", "[]", 7, &["an exception names its `policies`"]),
         ("portcullis.dev/v1alpha1", "portcullis.dev/v9", 1, &["`portcullis.dev/v1alpha1`"]),
+        ("GuardException", "GuardExcepton", 2, &["no kind `GuardExcepton`", "did you mean `GuardException`?"]),
         ("names: [logs]", "objectSelector: { matchExpressions: [{ key: a, operator: In }] }", 8, &["needs `values`"]),
         (
             "names: [logs]",
@@ -171,6 +172,39 @@ fn a_wrong_one_is_refused_with_its_line_and_what_would_be_right() {
     }
 }
 
+/// A policy may be elsewhere, so it is no mistake by itself.
+#[test]
+fn one_that_names_what_there_is_not_is_warned_of() {
+    let good = exception(20);
+    check(&good, "json").ends_with(0).says("\"warnings\": []");
+    for (from, to, line, says) in [
+        ("[refs]", "[refs, resf]", 7, ["no policy that is given is named `resf`", "did you mean `refs`?"]),
+        ("[refs]", "[refs, elsewhere]", 7, ["no policy that is given is named `elsewhere`", "`--policies`"]),
+        (
+            "names: [logs]",
+            "codes: [listener-policies/no-sink, listener-policies/no-snk]\n  names: [logs]",
+            8,
+            [
+                "no policy that it names has a code `listener-policies/no-snk`",
+                "did you mean `listener-policies/no-sink`?",
+            ],
+        ),
+    ] {
+        let wrong = good.replacen(from, to, 1);
+        let report = check(&wrong, "json").ends_with(0).json();
+        let warning = &report["warnings"][0];
+        assert_eq!(warning["line"].as_u64(), Some(line), "{warning}");
+        assert!(warning["message"].as_str().unwrap().contains(says[0]), "{warning}");
+        assert!(warning["help"].as_str().unwrap().contains(says[1]), "{warning}");
+        for format in FORMATS {
+            check(&wrong, format).ends_with(0).says(if format == "sarif" { "\"warning\"" } else { "warning" });
+        }
+    }
+    let both = format!("{POLICY}---\n{}", good.replace("[refs]", "[refs, resf]"));
+    let report = command("check", &both, "# none\n---\nkind: X\napiVersion: v1\n", &["--format", "json"]).ends_with(0);
+    assert!(report.json()["warnings"][0]["file"].as_str().unwrap().ends_with("policy.yaml"));
+}
+
 #[test]
 fn a_policy_that_says_nonsense_of_them_is_refused() {
     for (from, to, words) in [
@@ -180,7 +214,7 @@ fn a_policy_that_says_nonsense_of_them_is_refused() {
             "`30d` is no duration: it is hours, minutes and seconds, as in `720h`",
         ),
         ("maxDuration: 720h", "maxDuration: 0h", "`0h` is no duration"),
-        ("allowed: true", "allow: true", "unknown field `allow`"),
+        ("allowed: true", "alowed: true", "unknown field `alowed`; did you mean `allowed`?"),
         ("allowed: true", "allowed: sometimes", "wrong type"),
         (
             "allowed: true",

@@ -31,12 +31,14 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
         let place = place(report.file(reported.source), Some(region));
         writeln!(out, "::{command} {place},title={}::{}", property(&finding.code), data(&message.join("\n")))?;
     }
-    for refusal in &report.refusals {
+    let refusals = report.refusals.iter().map(|refusal| ("error", "cannot be judged", refusal));
+    let warnings = report.warnings.iter().map(|warning| ("warning", "does nothing", warning));
+    for (command, title, refusal) in refusals.chain(warnings) {
         let span = refusal.span.as_ref();
         let region = span.map(|(source, span)| places.region(*source, span, Columns::Chars));
         let help = refusal.help.as_ref().map(|help| format!("\nhelp: {}", text::block(help))).unwrap_or_default();
         let message = format!("{}{help}", text::line(&refusal.message));
-        writeln!(out, "::error {},title=cannot be judged::{}", place(&refusal.file, region), data(&message))?;
+        writeln!(out, "::{command} {},title={title}::{}", place(&refusal.file, region), data(&message))?;
     }
     for line in summary::lines(report) {
         // The runner still takes `##[…]` for a command, wherever in a line it stands.

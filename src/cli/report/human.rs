@@ -29,13 +29,19 @@ pub(super) fn write(report: &Report, options: Options, out: &mut dyn io::Write) 
         writeln!(out, "{}\n", finding(report, reported, &places, &renderer))?;
     }
     refusals(report, options, out)?;
+    for warned in &report.warnings {
+        writeln!(out, "{}\n", refusal(Shown::WARNING, warned, &places, &renderer))?;
+    }
     summary::write(report, out)
 }
 
 /// What could not be read.
 pub(super) fn refusals(report: &Report, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
     let (places, renderer) = (Places::of(report), renderer(options));
-    report.refusals.iter().try_for_each(|refused| writeln!(out, "{}\n", refusal(refused, &places, &renderer)))
+    report
+        .refusals
+        .iter()
+        .try_for_each(|refused| writeln!(out, "{}\n", refusal(Shown::ERROR, refused, &places, &renderer)))
 }
 
 /// What is said below the source lines of a finding, as `(level, text)`.
@@ -103,9 +109,9 @@ fn finding(report: &Report, reported: &Reported, places: &Places<'_>, renderer: 
     placed(renderer.render(&[group.elements(padding).elements(messages)]), span, places)
 }
 
-fn refusal(refused: &Refusal, places: &Places<'_>, renderer: &Renderer) -> String {
+fn refusal(level: Shown<'_>, refused: &Refusal, places: &Places<'_>, renderer: &Renderer) -> String {
     let span = refused.span.as_ref().map(|(source, span)| (*source, span));
-    let title = Shown::ERROR.primary_title(text::line(&refused.message));
+    let title = level.primary_title(text::line(&refused.message));
     let group = title.element(source(&refused.file, span, places));
     let help = refused.help.as_ref().map(|help| Shown::HELP.message(text::block(help)));
     let padding = (span.is_none() && help.is_some()).then_some(Padding);

@@ -29,6 +29,8 @@ struct Document<'a> {
     findings: Vec<Finding<'a>>,
     /// Input that could not be judged.
     refusals: Vec<Refused<'a>>,
+    /// Input that was read and does nothing: what a GuardException names is none of the policies that are given.
+    warnings: Vec<Refused<'a>>,
     summary: Summary<'a>,
 }
 
@@ -188,6 +190,7 @@ fn document(report: &Report) -> Document<'_> {
         version: 1,
         findings: report.findings.iter().map(|reported| finding(report, reported, &places)).collect(),
         refusals: report.refusals.iter().map(|refusal| refused(refusal, &places)).collect(),
+        warnings: report.warnings.iter().map(|warning| refused(warning, &places)).collect(),
         summary: Summary {
             files: summary.files,
             judged: summary.judged,

@@ -21,7 +21,9 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
             suite.add_test_case(case(report, reported, &places));
         }
     }
-    for refusal in &report.refusals {
+    let refusals = report.refusals.iter().map(|refusal| (refusal, refused(refusal, &places)));
+    let warnings = report.warnings.iter().map(|warning| (warning, warned(warning, &places)));
+    for (refusal, case) in refusals.chain(warnings) {
         let source = refusal.span.as_ref().map(|(source, _)| *source);
         let named = || suites.iter().position(|suite| suite.name.as_str() == text::line(&refusal.file));
         let at = source.or_else(named).unwrap_or(suites.len());
@@ -29,7 +31,7 @@ pub(super) fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> 
             suites.push(TestSuite::new(text::line(&refusal.file)));
         }
         if let Some(suite) = suites.get_mut(at) {
-            suite.add_test_case(refused(refusal, &places));
+            suite.add_test_case(case);
         }
     }
     for suite in suites.iter_mut().filter(|suite| suite.test_cases.is_empty()) {
@@ -68,13 +70,24 @@ fn case(report: &Report, reported: &Reported, places: &Places<'_>) -> TestCase {
 }
 
 fn refused(refusal: &Refusal, places: &Places<'_>) -> TestCase {
+    let (said, region) = place_and_words(refusal, places);
+    let status = failure(NonSuccessKind::Error, "refusal", &refusal.message, &said);
+    placed(TestCase::new("can be judged", status), &refusal.file, region)
+}
+
+fn warned(warning: &Refusal, places: &Places<'_>) -> TestCase {
+    let (said, region) = place_and_words(warning, places);
+    let mut case = TestCase::new("does something", TestCaseStatus::success());
+    case.set_system_out(format!("warning: {said}"));
+    placed(case, &warning.file, region)
+}
+
+fn place_and_words(refusal: &Refusal, places: &Places<'_>) -> (String, Option<Region>) {
     let span = refusal.span.as_ref();
     let region = span.map(|(source, span)| places.region(*source, span, Columns::Chars));
     let place = region.map_or_else(|| text::line(&refusal.file).into_owned(), |region| at(&refusal.file, region));
     let help = refusal.help.as_ref().map(|help| format!("\nhelp: {}", text::block(help))).unwrap_or_default();
-    let said = format!("{place}: {}{help}", text::line(&refusal.message));
-    let status = failure(NonSuccessKind::Error, "refusal", &refusal.message, &said);
-    placed(TestCase::new("can be judged", status), &refusal.file, region)
+    (format!("{place}: {}{help}", text::line(&refusal.message)), region)
 }
 
 fn failure(kind: NonSuccessKind, code: &str, message: &str, said: &str) -> TestCaseStatus {

@@ -54,7 +54,8 @@ impl<'a> Places<'a> {
     pub(super) fn of(report: &'a Report) -> Self {
         let mut named = vec![false; report.sources.len()];
         let found = report.findings.iter().map(|reported| reported.source);
-        let refused = report.refusals.iter().filter_map(|refusal| Some(refusal.span.as_ref()?.0));
+        let refused =
+            report.refusals.iter().chain(&report.warnings).filter_map(|refusal| Some(refusal.span.as_ref()?.0));
         for source in found.chain(refused) {
             if let Some(named) = named.get_mut(source) {
                 *named = true;

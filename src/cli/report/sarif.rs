@@ -201,11 +201,13 @@ fn descriptor<'a>(page: &Page<'a>) -> Descriptor<'a> {
 }
 
 fn invocation(report: &Report, places: &Places<'_>) -> Invocation {
-    let notifications = report.refusals.iter().map(|refusal| {
+    let refusals = report.refusals.iter().map(|refusal| (Level::Error, refusal));
+    let warnings = report.warnings.iter().map(|warning| (Level::Warning, warning));
+    let notifications = refusals.chain(warnings).map(|(level, refusal)| {
         let help = refusal.help.as_ref().map(|help| format!("\n\nhelp: {help}")).unwrap_or_default();
         let span = refusal.span.as_ref().map(|(source, span)| (*source, span));
         Notification {
-            level: Level::Error,
+            level,
             message: plain(format!("{}{help}", refusal.message)),
             locations: [location(&refusal.file, span, places)],
         }

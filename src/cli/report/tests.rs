@@ -116,6 +116,7 @@ fn report() -> Report {
             },
             Refusal { file: "gone.yaml".into(), span: None, message: "no such file".into(), help: None },
         ],
+        warnings: Vec::new(),
         summary: Summary {
             files: 4,
             judged: 2,

@@ -58,6 +58,17 @@ fn the_status_says_how_far_an_exception_holds() {
     for (spec, condition, message) in [
         (json!({ "policies": ["all"] }), "Ready=True Holds", "it holds until 2026-01-30T00:00:00Z"),
         (json!({ "policies": ["gone"] }), "Ready=False UnknownPolicy", "no policy in force is named `gone`"),
+        (json!({ "policies": ["sone"] }), "Ready=False UnknownPolicy", "named `sone`; did you mean `none`?"),
+        (
+            json!({ "policies": ["all"], "codes": ["backend-refs/no-prt"] }),
+            "Ready=False UnknownCode",
+            "no policy that it names has a code `backend-refs/no-prt`; did you mean `backend-refs/no-port`?",
+        ),
+        (
+            json!({ "policies": ["all"], "codes": ["backend-refs/no-prt", "backend-refs/no-port"] }),
+            "Ready=False HoldsInPart",
+            "it holds only in part: no policy that it names has a code `backend-refs/no-prt`",
+        ),
         (json!({ "policies": ["none"] }), "Ready=False NotAllowed", "the policy `none` allows no exceptions"),
         (
             json!({ "policies": ["all", "none"] }),

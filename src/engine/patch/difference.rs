@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::engine::{finding::Change, limits, node::Path, rules::unknown_fields::misfits};
 
 /// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
-const KEPT: [&str; 8] = [
+pub const KEPT: [&str; 8] = [
     "/apiVersion",
     "/kind",
     "/metadata/name",
@@ -48,9 +48,13 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
             ));
         }
     }
-    let is_map = |pointer| after.pointer(pointer).is_none_or(Value::is_object);
-    if !after.is_object() || !is_map("/metadata") || !is_map("/metadata/labels") || !is_map("/metadata/annotations") {
-        return Err("the patch makes something of it that is no object".to_owned());
+    let no_map = |pointer: &&&str| !after.pointer(pointer).is_none_or(Value::is_object);
+    if let Some(pointer) = ["", "/metadata", "/metadata/labels", "/metadata/annotations"].iter().find(no_map) {
+        let what = match *pointer {
+            "" => "it".to_owned(),
+            pointer => format!("`{}`", pointer.trim_start_matches('/').replace('/', ".")),
+        };
+        return Err(format!("the patch makes an invalid object: {what} is a mapping, and would be none"));
     }
     for texts in ["/metadata/labels", "/metadata/annotations", "/data"] {
         let changed = after.pointer(texts) != object.pointer(texts)
@@ -188,7 +192,10 @@ mod tests {
             (json!([{"op": "remove", "path": "/kind"}]), "would change `kind`"),
             (json!([{"op": "remove", "path": "/spec/x"}]), "cannot be made"),
             (json!([{"op": "leap", "path": "/x"}]), "the patch is none"),
-            (json!([{"op": "add", "path": "/metadata/labels", "value": 1}]), "no object"),
+            (
+                json!([{"op": "add", "path": "/metadata/labels", "value": 1}]),
+                "`metadata.labels` is a mapping, and would be none",
+            ),
             (
                 json!([{"op": "add", "path": "/metadata/labels", "value": {"a": "b c"}}]),
                 "the label `a` cannot be \"b c\"",

@@ -1,7 +1,10 @@
 //! From what is written to what judges: everything that can be wrong with a policy is said here.
 
 pub mod cel;
+mod levels;
+mod patch;
 mod selected;
+pub(super) mod words;
 
 use std::fmt;
 
@@ -9,13 +12,14 @@ use serde_json::Value;
 
 use crate::engine::{
     cel::BadExpression,
-    node::{Path, Segment},
+    node::Path,
     policy::{
         Body, Policy,
         exception::permit,
         spec::{self, GuardPolicy, GuardPolicySpec},
     },
     rules,
+    yaml::spans::{self, Span},
 };
 
 /// A policy is wrong: what, and where in its file.
@@ -25,6 +29,8 @@ pub struct BadPolicy {
     pub message: String,
     /// Where in the expression that stands at the path.
     pub within: Option<Box<BadExpression>>,
+    /// Whether the key at the path is what is wrong, and not its value.
+    pub of_key: bool,
 }
 
 /// Reads and compiles a GuardPolicy.
@@ -32,8 +38,7 @@ pub struct BadPolicy {
 /// # Errors
 /// The first thing that is wrong with it, with the path at which it stands and the values that would be right.
 pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
-    let policy: GuardPolicy = serde_path_to_error::deserialize(document)
-        .map_err(|error| BadPolicy::new(path_of(error.path()), plain_words(&error.inner().to_string())))?;
+    let policy: GuardPolicy = words::read(document)?;
     let bad = |path: &[&str], message: String| Err(BadPolicy::new(Path::of(path), message));
     if policy.api_version != spec::API_VERSION {
         return bad(&["apiVersion"], format!("`{}` is not known; it is `{}`", policy.api_version, spec::API_VERSION));
@@ -61,8 +66,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
     let (matches, excludes) = selected::rules(&spec, &body)?;
     selected::selectors(&spec.match_constraints)?;
     let exceptions = permit::permit(spec.exceptions.unwrap_or_default(), &Path::of(&["spec", "exceptions"]))?;
-    let levels = spec.levels.into_iter().map(|one| (one.code, one.level.level())).collect();
-    Ok(Policy {
+    let policy = Policy {
         name: policy.metadata.name,
         description: spec.description,
         matches,
@@ -73,24 +77,33 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         remedy: spec.remedy,
         failure: spec.failure_policy,
         failure_before: None,
-        levels,
+        levels: spec.levels.iter().map(|one| (one.code.clone(), one.level.level())).collect(),
         exceptions,
         conditions: expressions.conditions,
         params: expressions.params,
         variables: expressions.variables,
         body,
-    })
+    };
+    levels::codes(&policy, &spec.levels)?;
+    Ok(policy)
 }
 
 // === impl BadPolicy ===
 
 impl BadPolicy {
     pub(in crate::engine::policy) fn new(path: Path, message: impl Into<String>) -> Self {
-        Self { path, message: message.into(), within: None }
+        Self { path, message: message.into(), within: None, of_key: false }
+    }
+
+    /// Where it stands in the text of a file, where the policy stands at `within` in it.
+    pub fn place(&self, text: &str, within: &Path) -> Option<Span> {
+        let path = within.join(&self.path);
+        let in_expression = self.within.as_ref().and_then(|bad| spans::within(text, &path, bad.at));
+        in_expression.or_else(|| if self.of_key { spans::locate_key(text, &path) } else { spans::locate(text, &path) })
     }
 
     fn in_expression(path: Path, bad: BadExpression) -> Self {
-        Self { message: bad.message.clone(), within: Some(Box::new(bad)), path }
+        Self { within: Some(Box::new(bad.clone())), ..Self::new(path, bad.message) }
     }
 }
 
@@ -129,29 +142,4 @@ fn one_body(spec: &GuardPolicySpec) -> Result<Option<&spec::RuleSpec>, BadPolicy
             Err(BadPolicy::new(Path::of(&["spec", second]), message))
         }
     }
-}
-
-pub(super) fn path_of(path: &serde_path_to_error::Path) -> Path {
-    use serde_path_to_error::Segment as At;
-    let mut out = Path::root();
-    for segment in path {
-        match segment {
-            At::Map { key } => out.push(Segment::Key(key.clone())),
-            At::Seq { index } => out.push(Segment::Index(*index)),
-            At::Enum { variant } => out.push(Segment::Key(variant.clone())),
-            At::Unknown => {}
-        }
-    }
-    out
-}
-
-/// serde says `unknown variant`, which is a word for programmers.
-pub(super) fn plain_words(message: &str) -> String {
-    message
-        .replace("invalid value: map, expected map with a single key", "a policy has exactly one rule, not several")
-        .replace("unknown variant", "unknown value")
-        .replace("invalid type: ", "wrong type: ")
-        .replace("a sequence", "a list")
-        .replace("a map", "a mapping")
-        .replace("struct variant", "mapping")
 }

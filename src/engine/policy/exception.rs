@@ -2,6 +2,7 @@
 //! ([`permit`]).
 
 pub mod compile;
+pub mod misnamed;
 pub mod permit;
 pub mod reach;
 pub mod spec;

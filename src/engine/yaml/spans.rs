@@ -35,6 +35,11 @@ pub fn locate(text: &str, path: &Path) -> Option<Span> {
     Places::of(text).map(|mut places| places.locate(path))
 }
 
+/// As [`locate`], but what is pointed at is the key, where it is an entry of a mapping.
+pub fn locate_key(text: &str, path: &Path) -> Option<Span> {
+    Places::of(text).map(|mut places| places.locate_key(path))
+}
+
 /// The character at this byte of the text that a path leads to, where it can be told where that stands.
 pub fn within(text: &str, path: &Path, inner: usize) -> Option<Span> {
     let tree = parse(text).ok()?;
@@ -100,6 +105,12 @@ impl Places {
             Some((Box::new(Self::at_depth(text, depth)?), Positions::of(tree, found.node)?))
         });
         embedded.as_mut().map_or(whole, |(places, positions)| positions.outward(places.locate(&inner)))
+    }
+
+    /// As [`locate_key`].
+    pub fn locate_key(&mut self, path: &Path) -> Span {
+        let found = self.tree.locate(path);
+        found.key.filter(|_| found.exact).unwrap_or_else(|| self.locate(path))
     }
 }
 

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 
 use crate::engine::{
-    cel::{Program, Scope, Type, scope},
+    cel::{
+        Program, Scope, Type,
+        ast::{Kind, Literal},
+        scope,
+    },
     limits,
     node::Path,
     policy::{
         Params,
         body::{Body, Mutation, Said, Validation},
-        compile::BadPolicy,
+        compile::{BadPolicy, patch},
         spec::{
             GuardPolicySpec,
             cel::{MutationSpec, NamedExpression, ParamRef, PatchType, ValidationSpec},
@@ -33,7 +37,12 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
     let mut conditions = Vec::new();
     for (index, named) in spec.match_conditions.iter().enumerate() {
         let at = at.key("matchConditions").index(index);
-        conditions.push(one(&at, named, &scope, &conditions, Some(&Type::Bool))?);
+        let condition = one(&at, named, &scope, &conditions, Some(&Type::Bool))?;
+        if condition.1.root.kind == Kind::Literal(Literal::Bool(false)) {
+            let message = "it is never true: the policy would judge nothing";
+            return Err(BadPolicy::new(at.key("expression"), message));
+        }
+        conditions.push(condition);
     }
     let mut variables: Vec<(String, Program)> = Vec::new();
     for (index, named) in spec.variables.iter().enumerate() {
@@ -129,33 +138,36 @@ fn mutation(at: &Path, spec: &MutationSpec, code: String, scope: &Scope) -> Resu
              `jsonPatch`",
         );
     }
-    let Some(patch) = &spec.json_patch else {
+    let Some(json_patch) = &spec.json_patch else {
         return bad(
             "jsonPatch",
             "a mutation needs a `jsonPatch` with an `expression` that gives a list of `JSONPatch`",
         );
     };
     let at_patch = at.key("jsonPatch").key("expression");
-    let patch = compiled(&at_patch, &patch.expression, scope, None)?;
+    let program = compiled(&at_patch, &json_patch.expression, scope, None)?;
     let is_patch = |of: &Type| matches!(of, Type::Object(of) if &*of.name == "JSONPatch");
-    if !matches!(&patch.result, Type::List(of) if is_patch(of) || matches!(**of, Type::Parameter(_))) {
+    if !matches!(&program.result, Type::List(of) if is_patch(of) || matches!(**of, Type::Parameter(_))) {
         let message = format!(
             "it gives `{}`; a patch is a list of `JSONPatch`, as `[JSONPatch{{op: 'remove', path: '/spec/x'}}]`",
-            patch.result
+            program.result
         );
         return Err(BadPolicy::new(at_patch, message));
+    }
+    if let Some(mistake) = patch::mistake(&program) {
+        return Err(BadPolicy::in_expression(at_patch, mistake));
     }
     Ok(Mutation {
         said: Said {
             code,
             level: spec.level,
-            title: title(&spec.message, "this patch must change nothing", &patch.source),
+            title: title(&spec.message, "this patch must change nothing", &program.source),
             message: spec.message.clone(),
             help: spec.help.clone(),
             why: spec.why.clone(),
             example: spec.example.clone(),
         },
-        patch,
+        patch: program,
     })
 }
 

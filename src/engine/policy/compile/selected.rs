@@ -46,6 +46,19 @@ pub(super) fn rules(spec: &GuardPolicySpec, body: &Body) -> Result<(Vec<Resource
         let message = "a policy without `resourceRules` selects nothing";
         return Err(BadPolicy::new(constraints.key("resourceRules"), message));
     }
+    let is_left = |group: &String, resource: &String, operation: Operation| {
+        !excludes.iter().any(|exclude| exclude.matches(group, resource, operation))
+    };
+    let leaves_something = matches.iter().any(|rule| {
+        let resources =
+            rule.groups.iter().flat_map(|group| rule.resources.iter().map(move |resource| (group, resource)));
+        let mut each = resources.flat_map(|(g, r)| rule.operations.iter().map(move |operation| (g, r, *operation)));
+        each.any(|(group, resource, operation)| is_left(group, resource, operation))
+    });
+    if !leaves_something {
+        let message = "it leaves out all that `resourceRules` select: the policy would judge nothing";
+        return Err(BadPolicy::new(constraints.key("excludeResourceRules"), message));
+    }
     selects_what_it_may(&constraints.key("resourceRules"), &matches, body, spec.failure_policy)?;
     Ok((matches, excludes))
 }

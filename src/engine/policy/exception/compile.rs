@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::engine::{
     node::Path,
     policy::{
-        compile::{BadPolicy, path_of, plain_words},
+        compile::{BadPolicy, words},
         exception::{
             Exception, Subjects,
             spec::{self, GuardException},
@@ -35,8 +35,7 @@ pub fn compile(document: &Value, default_namespace: &str) -> Result<Exception, B
     if is_missing("policies") {
         return bad(&["spec"], NO_POLICIES.to_owned());
     }
-    let written: GuardException = serde_path_to_error::deserialize(document)
-        .map_err(|error| BadPolicy::new(path_of(error.path()), plain_words(&error.inner().to_string())))?;
+    let written: GuardException = words::read(document)?;
     if written.api_version != API_VERSION {
         return bad(&["apiVersion"], format!("`{}` is not known; it is `{API_VERSION}`", written.api_version));
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::engine::{
     policy::{
         Policy, PolicySet,
-        exception::{Exception, Holds},
+        exception::{Exception, Holds, misnamed::What},
     },
     view::{Lens, View},
 };
@@ -27,11 +27,12 @@ impl Exception {
         }
         let mut reach = Reach::default();
         let mut named: Vec<&Policy> = Vec::new();
-        for name in &self.policies {
-            match policies.policies().iter().find(|policy| policy.name == *name) {
-                Some(policy) => named.push(policy),
-                None => reach.problems.push(("UnknownPolicy", format!("no policy in force is named `{name}`"))),
-            }
+        named.extend(policies.policies().iter().map(AsRef::as_ref).filter(|policy| self.names_policy(&policy.name)));
+        let misnamed = self.misnamed(policies);
+        for name in &misnamed {
+            let word = if name.what == What::Policy { "UnknownPolicy" } else { "UnknownCode" };
+            let help = name.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            reach.problems.push((word, format!("{name}{help}")));
         }
         for policy in &named {
             match self.problem_with(policy, view, now) {
@@ -41,11 +42,12 @@ impl Exception {
         }
         // Of several policies, each has its own codes.
         let allowing: Vec<_> = named.into_iter().filter(|policy| policy.exceptions.allowed).collect();
-        let is_let = |code: &&String| allowing.iter().any(|policy| policy.exceptions.lets_code(code));
+        let is_unknown = |code: &str| misnamed.iter().any(|name| name.what == What::Code && name.name == code);
+        let is_let = |code: &str| !is_unknown(code) && allowing.iter().any(|policy| policy.exceptions.lets_code(code));
         if !allowing.is_empty() {
-            let refused: Vec<_> =
-                self.codes.iter().filter(|code| !is_let(code)).map(|code| format!("`{code}`")).collect();
-            reach.holds &= self.codes.is_empty() || refused.len() < self.codes.len();
+            let refused = self.codes.iter().filter(|code| !is_let(code) && !is_unknown(code));
+            let refused: Vec<_> = refused.map(|code| format!("`{code}`")).collect();
+            reach.holds &= self.codes.is_empty() || self.codes.iter().any(|code| is_let(code));
             if !refused.is_empty() {
                 let message = format!("no policy that it names lets {} be excepted", refused.join(", "));
                 reach.problems.push(("CodeNotAllowed", message));
