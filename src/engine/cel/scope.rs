@@ -113,7 +113,13 @@ fn krakend() -> Type {
     let list = || Type::list(Type::Dyn);
     Type::object(
         "portcullis.Krakend",
-        [("found", Type::Bool), ("configurations", list()), ("exporters", list()), ("at", list())],
+        [
+            ("found", Type::Bool),
+            ("configurations", list()),
+            ("exporters", list()),
+            ("openCensus", list()),
+            ("at", list()),
+        ],
     )
 }
 
