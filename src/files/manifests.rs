@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::{
-        kinds::{self, config_map::KRAKEND_TELEMETRY, telemetry::krakend::Krakend},
+        kinds::{
+            self,
+            config_map::{KRAKEND_OPENCENSUS, KRAKEND_TELEMETRY},
+            telemetry::krakend::Krakend,
+        },
         node::{Node, Path},
         subject::{Attributes, ObjectKey, Operation},
         yaml::{
@@ -172,8 +176,11 @@ fn push(manifests: &mut Manifests, document: &Document<'_>, within: Path, value:
 
 /// A KrakenD configuration as it is before anybody has put it into a ConfigMap. Nothing can refer to that ConfigMap.
 fn krakend(document: &Document<'_>, value: &Value, namespace: &str) -> Option<Manifest> {
-    value.pointer("/extra_config")?.get(KRAKEND_TELEMETRY)?;
-    Krakend::read(document.text).ok()??;
+    let extra = value.pointer("/extra_config")?;
+    let has_telemetry = extra.get(KRAKEND_TELEMETRY).is_some() && matches!(Krakend::read(document.text), Ok(Some(_)));
+    if !has_telemetry && extra.get(KRAKEND_OPENCENSUS).is_none() {
+        return None;
+    }
     let file = document.name.rsplit('/').next().unwrap_or_default();
     let name = file.split('.').next().filter(|name| !name.is_empty() && *name != "-").unwrap_or("krakend");
     let key = kinds::generated_key(ObjectKey::new(kinds::CORE, "ConfigMap", namespace, name), document.name);

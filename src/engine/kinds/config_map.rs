@@ -10,6 +10,9 @@ use crate::engine::{base64, node::Node};
 /// The key of KrakenD's telemetry in its configuration.
 pub const KRAKEND_TELEMETRY: &str = "telemetry/opentelemetry";
 
+/// The key of what KrakenD had before, which gets no updates any more.
+pub const KRAKEND_OPENCENSUS: &str = "telemetry/opencensus";
+
 /// The lean form of a ConfigMap: the texts that look like a KrakenD configuration, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigMap {

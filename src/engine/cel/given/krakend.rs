@@ -12,7 +12,10 @@ use crate::engine::{
         Type,
         given::place::{self, Places},
     },
-    kinds::{config_map::KRAKEND_TELEMETRY, telemetry::krakend},
+    kinds::{
+        config_map::{KRAKEND_OPENCENSUS, KRAKEND_TELEMETRY},
+        telemetry::krakend,
+    },
     node::{Node, Path},
     subject::ObjectKey,
 };
@@ -23,14 +26,9 @@ const HEALTH_PATH: &str = "/__health";
 /// Paths that are not traced unless the configuration has a list of its own, which replaces this one.
 const SKIP_PATHS: [&str; 4] = [HEALTH_PATH, "/__debug/", "/__echo/", "/__stats/"];
 
-/// Every object that holds a configuration has one of these in it: the key of its telemetry, or that in base64, which comes
-/// out in three ways.
-pub const NEEDLES: &[&str] = &[
-    KRAKEND_TELEMETRY,
-    "dGVsZW1ldHJ5L29wZW50ZWxlbWV0cn",
-    "RlbGVtZXRyeS9vcGVudGVsZW1ldHJ5",
-    "0ZWxlbWV0cnkvb3BlbnRlbGVtZXRye",
-];
+/// Every object that holds a configuration has one of these in it: how the keys of its telemetry begin, or that in base64,
+/// which comes out in three ways.
+pub const NEEDLES: &[&str] = &["telemetry/open", "dGVsZW1ldHJ5L29wZW", "RlbGVtZXRyeS9vcGVu", "0ZWxlbWV0cnkvb3Blb"];
 
 /// The type of `krakend`.
 pub fn declared() -> Type {
@@ -71,6 +69,7 @@ pub fn declared() -> Type {
             ("found", Type::Bool),
             ("configurations", Type::list(configuration)),
             ("exporters", exporters),
+            ("openCensus", Type::list(Type::object("portcullis.KrakendOpenCensus", [("at", place::declared())]))),
             ("at", place::declared()),
         ],
     )
@@ -83,29 +82,49 @@ pub fn declared() -> Type {
 pub fn of(key: &ObjectKey, object: &Value) -> Result<Value, String> {
     let places = Places::new();
     let mut configurations = Vec::new();
+    let mut open_census = Vec::new();
     if key.group.is_empty() && key.kind == "ConfigMap" {
         let root = Node::root(object);
         let data = root.get("data");
         let texts =
             data.entries().filter_map(|(_, node)| Some((node.path().yaml(), true, Cow::Borrowed(node.as_str()?))));
-        configurations.extend(texts.filter_map(|(path, seen, text)| configuration(&places, &path, seen, &text)));
         let binary = root.get("binaryData");
         let decoded = binary.entries().filter_map(|(_, node)| {
             let text = String::from_utf8(base64::decode_leniently(node.as_str()?)?).ok()?;
-            configuration(&places, node.path(), false, &text)
+            Some((node.path().clone(), false, Cow::Owned(text)))
         });
-        configurations.extend(decoded);
+        for (path, seen, text) in texts.chain(decoded) {
+            configurations.extend(configuration(&places, &path, seen, &text));
+            open_census.extend(legacy(&places, &path, seen, &text));
+        }
     }
     let exporters: Vec<Value> =
         configurations.iter().filter_map(|one| one.get("exporters")?.as_array()).flatten().cloned().collect();
-    let place = configurations.first().and_then(|one| one.get("at")).cloned().unwrap_or_else(|| json!([]));
+    let place = configurations
+        .first()
+        .or(open_census.first())
+        .and_then(|one| one.get("at"))
+        .cloned()
+        .unwrap_or_else(|| json!([]));
     let given = json!({
-        "found": !configurations.is_empty(),
+        "found": !configurations.is_empty() || !open_census.is_empty(),
         "exporters": exporters,
         "configurations": configurations,
+        "openCensus": open_census,
         "at": place,
     });
     places.or_too_much("krakend", given)
+}
+
+/// Where the older kind of telemetry is configured, if it is.
+fn legacy(places: &Places, path: &Path, can_point_inside: bool, text: &str) -> Option<Value> {
+    memmem::find(text.as_bytes(), KRAKEND_OPENCENSUS.as_bytes())?;
+    let root: Value = serde_json::from_str(text).ok()?;
+    let telemetry = Node::root(&root).get("extra_config").get(KRAKEND_OPENCENSUS);
+    telemetry.is_set().then(|| {
+        let inner = telemetry.path();
+        json!({ "at": places.at(&if can_point_inside { path.join(inner) } else { path.clone() }) })
+    })
 }
 
 /// None for what has no telemetry, and for templates: what KrakenD will read then does not stand there.
@@ -210,6 +229,7 @@ mod tests {
                     json!({"layers": [], "service_name": 1, "trace_sample_rate": "all", "metric_reporting_period": 1.5}),
                 ),
                 telemetry(json!({"trace_sample_rate": u64::MAX})),
+                told(json!({"extra_config": {"telemetry/opencensus": {}}})),
                 told(json!({})),
             ],
         );
@@ -220,7 +240,7 @@ mod tests {
         for (needle, before) in NEEDLES.iter().skip(1).zip(0..) {
             let shifted = "A".repeat([0, 2, 3][before]) + needle;
             let bytes = base64::decode_leniently(&shifted).unwrap();
-            assert!(String::from_utf8_lossy(&bytes).contains("elemetry/opentelemetr"), "{needle}");
+            assert!(String::from_utf8_lossy(&bytes).contains("elemetry/ope"), "{needle}");
         }
     }
 
@@ -229,7 +249,7 @@ mod tests {
         let key = ObjectKey::new("", "ConfigMap", "a", "b");
         for object in [json!({}), json!({"data": {"a": "telemetry/opentelemetry"}}), json!({"binaryData": {"a": "!"}})]
         {
-            let nothing = json!({"found": false, "exporters": [], "configurations": [], "at": []});
+            let nothing = json!({"found": false, "exporters": [], "configurations": [], "openCensus": [], "at": []});
             assert_eq!(of(&key, &object), Ok(nothing));
         }
     }

@@ -1,5 +1,11 @@
 //! Credentials that stand in a configuration. Passwords and tokens are not handed on with them: a policy is told what is
 //! wrong with them, and has no need to read the configuration, which a message could hold.
+//!
+//! Exporters, receivers and extensions have fields of their own for them, such as `auth.sasl.password` of `kafka`, `api.key` of
+//! `datadog`, `token` of `splunk_hec` and `client_secret` of `oauth2client`. They are told by the last part of their names, on which all
+//! of the collector's components agree, so that one that nobody has heard of is seen too.
+
+mod fields;
 
 use serde_json::{Value, json};
 
@@ -8,22 +14,18 @@ use crate::engine::{
     cel::{Type, given::place},
     kinds::collector::{ComponentId, is_expansion},
     limits,
-    node::Path,
+    node::{Path, Segment},
 };
 
 /// Users and passwords that are written in installation guides.
 const DEFAULT_USERS: [&str; 2] = ["admin@openobserve.dev", "root@example.com"];
 const DEFAULT_PASSWORDS: [&str; 5] = ["admin", "changeme", "password", "prom-operator", "Complexpass#123"];
 
-/// Headers that carry a credential have one of these in their name, in any case.
-const TELLING: [&str; 8] =
-    ["authorization", "api-key", "apikey", "api_key", "token", "secret", "password", "honeycomb-team"];
-
 /// What is told of one.
 struct Credential {
     /// As in `headers.Authorization`.
     name: String,
-    /// `basic`, `bearer`, or empty for a header that holds just a key.
+    /// `basic`, `bearer`, or empty for a header or field that holds just a key.
     scheme: &'static str,
     literal: bool,
     /// What is wrong with it as written; empty where nothing is, or where it cannot be seen.
@@ -54,13 +56,11 @@ pub(super) fn declared() -> Type {
 
 /// The credentials of one component.
 pub(super) fn of(list: &str, id: &ComponentId, config: &Value, place: &dyn Fn(&Path) -> Value) -> Vec<Value> {
+    if !matches!(list, "exporters" | "receivers" | "extensions") {
+        return Vec::new();
+    }
     let mut found = Vec::new();
-    if list == "exporters" {
-        headers(config, &mut found);
-    }
-    if list == "extensions" {
-        of_extension(id, config, &mut found);
-    }
+    collect(id, config, &mut Path::root(), &mut found, limits::DEPTH);
     found
         .into_iter()
         .map(|credential| {
@@ -79,19 +79,56 @@ pub(super) fn of(list: &str, id: &ComponentId, config: &Value, place: &dyn Fn(&P
         .collect()
 }
 
-/// `headers` is a mapping, or since 0.136 also a list of names and values.
-fn headers(config: &Value, found: &mut Vec<Credential>) {
-    let path = Path::of(&["headers"]);
-    match config.get("headers") {
-        Some(Value::Object(headers)) => {
-            for (name, value) in headers.iter().take(limits::CEL_GIVEN_EACH) {
-                found.extend(header(name, value, path.key(name)));
+/// Whatever holds a credential in this part of a component.
+fn collect(id: &ComponentId, value: &Value, path: &mut Path, found: &mut Vec<Credential>, depth: usize) {
+    if found.len() >= limits::CEL_GIVEN_EACH || depth == 0 {
+        return;
+    }
+    match value {
+        Value::Object(entries) => {
+            for (key, entry) in entries {
+                if found.len() >= limits::CEL_GIVEN_EACH {
+                    return;
+                }
+                path.push(Segment::Key(key.clone()));
+                match entry {
+                    _ if key == "headers" => headers(entry, path, found),
+                    Value::Object(_) | Value::Array(_) => collect(id, entry, path, found, depth - 1),
+                    _ => found.extend(field(id, value, key, entry, path)),
+                }
+                path.pop();
             }
         }
-        Some(Value::Array(headers)) => {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Segment::Index(index));
+                match item {
+                    // `endpoints: [https://user:password@…]`
+                    Value::String(text) if fields::holds_password(last_key(path), text) => {
+                        found.push(Credential::field(path, text));
+                    }
+                    _ => collect(id, item, path, found, depth - 1),
+                }
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `headers` is a mapping, or since 0.136 also a list of names and values; `headers_setter` has a list of keys and values.
+fn headers(headers: &Value, path: &Path, found: &mut Vec<Credential>) {
+    match headers {
+        Value::Object(headers) => {
+            for (name, value) in headers.iter().take(limits::CEL_GIVEN_EACH) {
+                found.extend(header(path, name, value, path.key(name)));
+            }
+        }
+        Value::Array(headers) => {
             for (index, entry) in headers.iter().enumerate().take(limits::CEL_GIVEN_EACH) {
-                if let (Some(Value::String(name)), Some(value)) = (entry.get("name"), entry.get("value")) {
-                    found.extend(header(name, value, path.index(index).key("value")));
+                let name = entry.get("name").or_else(|| entry.get("key")).and_then(Value::as_str);
+                if let (Some(name), Some(value)) = (name, entry.get("value")) {
+                    found.extend(header(path, name, value, path.index(index).key("value")));
                 }
             }
         }
@@ -99,55 +136,83 @@ fn headers(config: &Value, found: &mut Vec<Credential>) {
     }
 }
 
-fn header(name: &str, value: &Value, path: Path) -> Option<Credential> {
-    let lower = name.to_ascii_lowercase();
-    let text = value.as_str().filter(|_| TELLING.iter().any(|telling| lower.contains(telling)))?;
-    let name = format!("headers.{name}");
-    Some(Credential::read(name, text, lower.ends_with("authorization"), path))
+fn header(headers: &Path, name: &str, value: &Value, path: Path) -> Option<Credential> {
+    let text = value.as_str().filter(|_| fields::is_secret_header(name))?;
+    let is_authorization = name.to_ascii_lowercase().ends_with("authorization");
+    Some(Credential::read(format!("{headers}.{name}"), text, is_authorization, path))
 }
 
-/// `basicauth` and `bearertokenauth` keep the credentials that exporters send.
-fn of_extension(id: &ComponentId, config: &Value, found: &mut Vec<Credential>) {
-    match id.kind.as_str() {
-        "basicauth" | "basic_auth" => {
-            let Some(auth) = config.get("client_auth") else { return };
-            let text = |key: &str| auth.get(key).and_then(Value::as_str).unwrap_or_default();
-            let (user, password) = (text("username"), text("password"));
-            if password.is_empty() {
-                return;
-            }
-            let literal = !is_expansion(password);
-            found.push(Credential {
-                name: "client_auth.password".to_owned(),
-                scheme: "basic",
-                literal,
-                flaw: "",
-                user: if is_expansion(user) { String::new() } else { user.to_owned() },
-                default: literal && is_default(user, password),
-                path: Path::of(&["client_auth", "password"]),
-            });
+/// A field of a component, beside its siblings.
+fn field(id: &ComponentId, siblings: &Value, key: &str, value: &Value, path: &Path) -> Option<Credential> {
+    let number;
+    let text = match value {
+        Value::String(text) => text.as_str(),
+        // A password of digits alone.
+        Value::Number(digits) if fields::is_secret(key) => {
+            number = digits.to_string();
+            &number
         }
-        "bearertokenauth" | "bearer_token_auth" => {
-            if let Some(token) = config.get("token").and_then(Value::as_str) {
-                let mut credential = Credential::read("token".to_owned(), token, false, Path::of(&["token"]));
-                credential.scheme = "bearer";
-                found.push(credential);
-            }
-        }
-        _ => {}
+        _ => return None,
+    };
+    let kind = id.kind.as_str();
+    let is_api_key = key == "key" && path.segments().iter().rev().nth(1) == Some(&Segment::Key("api".to_owned()));
+    let is_list_of_users = key == "inline" && matches!(kind, "basicauth" | "basic_auth");
+    if is_list_of_users {
+        return fields::lists_passwords(text).then(|| Credential::field(path, text));
     }
+    if !fields::is_secret(key) && !is_api_key {
+        return fields::holds_password(Some(key), text).then(|| Credential::field(path, text));
+    }
+    if text.is_empty() {
+        return None;
+    }
+    if matches!(kind, "bearertokenauth" | "bearer_token_auth") {
+        let read = Credential::read(path.to_string(), text, false, path.clone());
+        return Some(Credential { scheme: "bearer", ..read });
+    }
+    let mut credential = Credential::field(path, text);
+    credential.literal = fields::is_literal(text);
+    if key.to_ascii_lowercase().ends_with("password") {
+        let user = ["username", "user"].iter().find_map(|key| siblings.get(*key)?.as_str()).unwrap_or_default();
+        credential.default = credential.literal && is_default(user, text);
+        credential.user = if is_expansion(user) { String::new() } else { user.to_owned() };
+        credential.scheme = if matches!(kind, "basicauth" | "basic_auth") { "basic" } else { "" };
+    }
+    Some(credential)
+}
+
+/// The name that what is in a list has.
+fn last_key(path: &Path) -> Option<&str> {
+    path.segments()
+        .iter()
+        .rev()
+        .find_map(|segment| if let Segment::Key(key) = segment { Some(key.as_str()) } else { None })
 }
 
 // === impl Credential ===
 
 impl Credential {
+    /// One that a field of its own holds.
+    fn field(path: &Path, text: &str) -> Self {
+        let literal = !text.is_empty();
+        Self {
+            name: path.to_string(),
+            scheme: "",
+            literal,
+            flaw: "",
+            user: String::new(),
+            default: false,
+            path: path.clone(),
+        }
+    }
+
     fn read(name: String, text: &str, is_authorization: bool, path: Path) -> Self {
-        let literal = !is_expansion(text) && !text.trim().is_empty();
+        let literal = fields::is_literal(text);
         let none = Self { name, scheme: "", literal, flaw: "", user: String::new(), default: false, path };
         let (scheme, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         let rest = rest.trim();
         match scheme.to_ascii_lowercase().as_str() {
-            "basic" if is_expansion(rest) => Self { scheme: "basic", ..none },
+            "basic" if !rest.is_empty() && (is_expansion(rest) || !literal) => Self { scheme: "basic", ..none },
             "basic" => {
                 let (flaw, pair) = basic(rest);
                 let (user, password) = pair.as_deref().and_then(|pair| pair.split_once(':')).unwrap_or_default();
