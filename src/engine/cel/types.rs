@@ -21,6 +21,11 @@ pub enum Type {
     Optional(Arc<Self>),
     /// The type of a type: `type(1)` is `type(int)`.
     Type(Arc<Self>),
+    /// What a message of protobuf holds of another type, as `google.protobuf.Int64Value` of an int: it takes null, too, and is
+    /// that type in all else.
+    Wrapper(Arc<Self>),
+    /// `google.protobuf.Any`: anything, under a name of its own.
+    Any,
     /// A value that only its functions know: `kubernetes.Quantity`, `net.IP`.
     Opaque(Arc<str>),
     /// A mapping whose fields are known when it is written: `request`, `variables`, `JSONPatch`.
@@ -60,6 +65,10 @@ impl Type {
         Self::Type(Arc::new(of))
     }
 
+    pub fn wrapper(of: Self) -> Self {
+        Self::Wrapper(Arc::new(of))
+    }
+
     pub fn opaque(name: &str) -> Self {
         Self::Opaque(name.into())
     }
@@ -69,6 +78,28 @@ impl Type {
         Self::Object(Arc::new(ObjectType { name: name.into(), fields }))
     }
 
+    /// Whether both are one type, where a wrapper is what it wraps (cel-go `Type.IsExactType`).
+    pub fn is_exactly(&self, other: &Self) -> bool {
+        let same = |one: &Arc<Self>, other: &Arc<Self>| Arc::ptr_eq(one, other) || one.is_exactly(other);
+        match (self, other) {
+            (Self::List(one), Self::List(other))
+            | (Self::Optional(one), Self::Optional(other))
+            | (Self::Type(one), Self::Type(other)) => same(one, other),
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                same(key, other_key) && same(value, other_value)
+            }
+            (one, other) => one.unwrapped() == other.unwrapped(),
+        }
+    }
+
+    /// What a wrapper wraps; any other type as it is.
+    pub fn unwrapped(&self) -> &Self {
+        match self {
+            Self::Wrapper(of) => of,
+            of => of,
+        }
+    }
+
     /// What a composed variable of this type is declared as: the API server forgets the type of an optional, of an address and
     /// of everything else that is no list and no mapping.
     #[must_use]
@@ -76,7 +107,7 @@ impl Type {
         match self {
             Self::List(of) => Self::list(of.of_variable()),
             Self::Map(key, value) => Self::map(key.of_variable(), value.of_variable()),
-            Self::Optional(_) | Self::Type(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
+            Self::Optional(_) | Self::Type(_) | Self::Wrapper(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
             _ => self.clone(),
         }
     }
@@ -100,6 +131,8 @@ impl fmt::Display for Type {
             Self::Map(key, value) => write!(f, "map({key}, {value})"),
             Self::Optional(of) => write!(f, "optional_type({of})"),
             Self::Type(of) => write!(f, "type({of})"),
+            Self::Wrapper(of) => write!(f, "wrapper({of})"),
+            Self::Any => f.write_str("google.protobuf.Any"),
             Self::Opaque(name) => f.write_str(name),
             Self::Object(of) => f.write_str(&of.name),
             Self::Parameter(name) => f.write_str(name),
