@@ -89,7 +89,6 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 /// Where we differ on purpose, by what is in the expression: `docs/cel.md` has the same, for users.
 const ON_PURPOSE: &[(&str, &str)] = &[
     ("authorizer", "a webhook asks nobody while the API server waits for it"),
-    ("google.protobuf.", "no object holds a message of protobuf"),
     ("namespaceObject.spec", "of a Namespace we hold the name, labels and annotations"),
     ("namespaceObject.status", "of a Namespace we hold the name, labels and annotations"),
     ("namespaceObject.metadata.UID", "of a Namespace we hold the name, labels and annotations"),
@@ -135,7 +134,9 @@ impl Record {
 
     fn compare(&self, expression: &Expression, objects: &Objects) -> Judged {
         let ours = expression.program.result.to_string();
-        if let Some(theirs) = self.static_type.as_ref().filter(|theirs| (**theirs == "bool") != (ours == "bool")) {
+        // A validation may be a `BoolValue`.
+        let is_bool = |of: &str| matches!(of, "bool" | "wrapper(bool)");
+        if let Some(theirs) = self.static_type.as_ref().filter(|theirs| is_bool(theirs) != is_bool(&ours)) {
             return Judged::Differs { object: "what it is declared to give".to_owned(), theirs: theirs.clone(), ours };
         }
         for run in &self.runs {

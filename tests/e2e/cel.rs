@@ -133,8 +133,11 @@ fn ours(source: &str, request: &Request) -> Told {
         Ok(expression) => expression,
         Err(why) => return Told { of: None, verdict: Verdict::Refused(why.message) },
     };
-    // It has two names for the type of null.
-    let of = Some(plain.program.result.to_string().replace("null", "null_type"));
+    // It has two names for the type of null, and says nothing of a validation that is a `BoolValue`: that is a bool.
+    let of = match plain.program.result.to_string().as_str() {
+        "wrapper(bool)" => Some("bool".to_owned()),
+        of => Some(of.replace("null", "null_type")),
+    };
     let variables = [VARIABLES.as_slice(), &[(NAME, source)]].concat();
     let within =
         |text: &str| Expression::compile(text, &variables, true).unwrap_or_else(|why| panic!("{source}: {why}"));

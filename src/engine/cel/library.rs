@@ -9,6 +9,7 @@ pub mod json_patch;
 pub mod lists;
 pub mod named_formats;
 pub mod optionals;
+pub mod protobuf;
 pub mod quantity;
 pub mod regex;
 pub mod semver;

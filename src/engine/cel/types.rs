@@ -26,6 +26,11 @@ pub enum Type {
     Optional(Arc<Self>),
     /// The type of a type: `type(1)` is `type(int)`.
     Type(Arc<Self>),
+    /// What a message of protobuf holds of another type, as `google.protobuf.Int64Value` of an int: it takes null, too, and is
+    /// that type in all else.
+    Wrapper(Arc<Self>),
+    /// `google.protobuf.Any`: anything, under a name of its own.
+    Any,
     /// A value that only its functions know: `kubernetes.Quantity`, `net.IP`.
     Opaque(Arc<str>),
     /// A mapping whose fields are known when it is written: `request`, `variables`, `JSONPatch`.
@@ -65,6 +70,10 @@ impl Type {
         Self::Type(Arc::new(of))
     }
 
+    pub fn wrapper(of: Self) -> Self {
+        Self::Wrapper(Arc::new(of))
+    }
+
     pub fn opaque(name: &str) -> Self {
         Self::Opaque(name.into())
     }
@@ -72,6 +81,28 @@ impl Type {
     pub fn object(name: &str, fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         let fields = fields.into_iter().map(|(name, of)| (name.into(), of)).collect();
         Self::Object(Arc::new(ObjectType { name: name.into(), fields }))
+    }
+
+    /// Whether both are one type, where a wrapper is what it wraps (cel-go `Type.IsExactType`).
+    pub fn is_exactly(&self, other: &Self) -> bool {
+        let same = |one: &Arc<Self>, other: &Arc<Self>| Arc::ptr_eq(one, other) || one.is_exactly(other);
+        match (self, other) {
+            (Self::List(one), Self::List(other))
+            | (Self::Optional(one), Self::Optional(other))
+            | (Self::Type(one), Self::Type(other)) => same(one, other),
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                same(key, other_key) && same(value, other_value)
+            }
+            (one, other) => one.unwrapped() == other.unwrapped(),
+        }
+    }
+
+    /// What a wrapper wraps; any other type as it is.
+    pub fn unwrapped(&self) -> &Self {
+        match self {
+            Self::Wrapper(of) => of,
+            of => of,
+        }
     }
 
     /// What a composed variable of this type is declared as: the API server forgets the type of an optional, of an address and
@@ -83,7 +114,7 @@ impl Type {
             Self::Map(key, value) => Self::map(key.of_variable(), value.of_variable()),
             Self::Optional(of) if of.is_of_ours() => Self::optional(of.of_variable()),
             Self::Object(of) if of.is_ours() => self.clone(),
-            Self::Optional(_) | Self::Type(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
+            Self::Optional(_) | Self::Type(_) | Self::Wrapper(_) | Self::Opaque(_) | Self::Object(_) => Self::Dyn,
             _ => self.clone(),
         }
     }
@@ -156,6 +187,8 @@ impl fmt::Display for Type {
             Self::Map(key, value) => write!(f, "map({key}, {value})"),
             Self::Optional(of) => write!(f, "optional_type({of})"),
             Self::Type(of) => write!(f, "type({of})"),
+            Self::Wrapper(of) => write!(f, "wrapper({of})"),
+            Self::Any => f.write_str("google.protobuf.Any"),
             Self::Opaque(name) => f.write_str(name),
             Self::Object(of) => f.write_str(&of.name),
             Self::Parameter(name) => f.write_str(name),

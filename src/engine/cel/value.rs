@@ -14,6 +14,7 @@ use crate::engine::cel::library::{
     cidr::Cidr,
     ip::Ip,
     named_formats::NamedFormat,
+    protobuf::Message,
     quantity::Quantity,
     semver::Semver,
     time::{Duration, Timestamp},
@@ -171,6 +172,7 @@ impl<'a> Value<'a> {
             Self::Map(map) => map.is_empty(),
             Self::Duration(duration) => duration.is_zero(),
             Self::Timestamp(timestamp) => timestamp.is_zero(),
+            Self::Struct(made) => Message::named(&made.of) == Some(Message::Empty),
             _ => false,
         }
     }

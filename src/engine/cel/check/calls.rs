@@ -125,8 +125,8 @@ impl Checker<'_> {
             let of = self.unifier.resolved(&of);
             result = Some(match result {
                 None => of,
-                Some(Type::Dyn) => Type::Dyn,
-                Some(before) if before == of => before,
+                Some(before @ (Type::Dyn | Type::Any)) => before,
+                Some(before) if before.is_exactly(&of) => before,
                 Some(_) => Type::Dyn,
             });
         }

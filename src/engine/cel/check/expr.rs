@@ -8,8 +8,9 @@ use std::{
 use crate::engine::cel::{
     ast::{Element, Entry, Expr, Field, Fold, Kind, Literal},
     check::{Bad, Checked, formats, unify::Unifier, words},
+    library::protobuf::Message,
     program::Scope,
-    types::Type,
+    types::{ObjectType, Type},
 };
 
 pub(super) struct Checker<'s> {
@@ -119,7 +120,7 @@ impl<'s> Checker<'s> {
                 self.unifier.assignable(&Type::Dyn, &of);
                 Type::Dyn
             }
-            Type::Dyn | Type::Error => Type::Dyn,
+            Type::Dyn | Type::Any | Type::Error => Type::Dyn,
             _ => return Err(Bad::new(at, words::no_fields(&self.unifier.settled(&of), field))),
         };
         Ok(if optional || was_optional { Type::optional(found) } else { found })
@@ -169,28 +170,37 @@ impl<'s> Checker<'s> {
 
     fn made(&mut self, at: u32, name: &mut Arc<str>, fields: &mut [Field]) -> Checked<Type> {
         let wanted = name.strip_prefix('.').unwrap_or(name);
-        let of = self.scope.structs.iter().find(|of| matches!(of, Type::Object(object) if *object.name == *wanted));
-        let Some(Type::Object(object)) = of else {
-            let root = wanted.split('.').next().unwrap_or_default();
-            if let Some((_, why)) = self.scope.refused.iter().find(|(refused, _)| *refused == root) {
-                return Err(Bad::new(at, *why));
-            }
-            return Err(Bad::new(at, words::no_struct(wanted, &self.scope.structs)));
-        };
+        let (object, made) = self.can_be_made(wanted).map_err(|why| Bad::new(at, why))?;
         *name = Arc::clone(&object.name);
         for field in fields {
             let value_at = field.value.at;
             let of = self.expr(&mut field.value)?;
             let of = if field.optional { self.unwrapped(value_at, of)? } else { of };
             let Some((_, declared)) = object.fields.iter().find(|(name, _)| *name == field.name) else {
-                return Err(Bad::new(field.at, words::no_field(object, &field.name)));
+                return Err(Bad::new(field.at, words::no_field(&object, &field.name)));
             };
             if !self.unifier.assignable(declared, &of) {
                 let message = format!("`{}` is {declared}, not {}", field.name, self.unifier.settled(&of));
                 return Err(Bad::new(field.at, message));
             }
         }
-        Ok(Type::Object(Arc::clone(object)))
+        Ok(made)
+    }
+
+    /// What is made by this name: its fields, and its type.
+    fn can_be_made(&self, name: &str) -> Result<(Arc<ObjectType>, Type), String> {
+        if let Some(message) = Message::named(name) {
+            return Ok((Arc::new(message.declared()), message.type_of()));
+        }
+        let of = self.scope.structs.iter().find(|of| matches!(of, Type::Object(object) if *object.name == *name));
+        if let Some(Type::Object(object)) = of {
+            return Ok((Arc::clone(object), Type::Object(Arc::clone(object))));
+        }
+        let root = name.split('.').next().unwrap_or_default();
+        match self.scope.refused.iter().find(|(refused, _)| *refused == root) {
+            Some((_, why)) => Err((*why).to_owned()),
+            None => Err(words::no_struct(name, &self.scope.structs)),
+        }
     }
 
     fn fold(&mut self, fold: &mut Fold) -> Checked<Type> {
@@ -249,7 +259,7 @@ impl<'s> Checker<'s> {
     fn unwrapped(&mut self, at: u32, of: Type) -> Checked<Type> {
         match of {
             Type::Optional(of) => Ok(Type::clone(&of)),
-            Type::Dyn => Ok(of),
+            Type::Dyn | Type::Any => Ok(of),
             _ => Err(Bad::new(at, format!("`?` takes an optional, not {}", self.unifier.settled(&of)))),
         }
     }
@@ -267,7 +277,7 @@ impl<'s> Checker<'s> {
             let of = self.unifier.settled(&of);
             match &first {
                 None => first = Some(of),
-                Some(first) if *first == of => {}
+                Some(first) if first.is_exactly(&of) => {}
                 Some(first) => return Err(Bad::new(at, words::unlike(first, &of))),
             }
         }

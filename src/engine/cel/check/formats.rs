@@ -99,17 +99,18 @@ impl Clause {
         }
     }
 
-    const fn fits(self, of: &Type) -> bool {
+    fn fits(self, of: &Type) -> bool {
         use Type as T;
         if matches!(of, T::Dyn) {
             return true;
         }
+        let of = of.unwrapped();
         match self.letter {
             'd' | 'o' => matches!(of, T::Int | T::Uint),
             'b' => matches!(of, T::Int | T::Uint | T::Bool),
             'f' | 'e' => matches!(of, T::Double | T::String),
             'x' | 'X' => matches!(of, T::Int | T::Uint | T::String | T::Bytes),
-            _ => !matches!(of, T::Opaque(_) | T::Optional(_) | T::Object(_)),
+            _ => !matches!(of, T::Any | T::Opaque(_) | T::Optional(_) | T::Object(_)),
         }
     }
 

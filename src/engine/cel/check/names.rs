@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use crate::engine::cel::{
-    ast::{Expr, Kind},
+    ast::{Expr, Kind, Literal},
     check::{Bad, Checked, expr::Checker, words},
+    library::protobuf::{self, Message},
     types::Type,
 };
 
 /// Types that expressions may name. Kubernetes declares no name for its other types.
-const TYPES: [&str; 15] = [
+const TYPES: [&str; 16] = [
     "bool",
     "bytes",
     "double",
     "google.protobuf.Duration",
+    "google.protobuf.Empty",
     "google.protobuf.Timestamp",
     "int",
     "list",
@@ -72,6 +74,9 @@ impl Checker<'_> {
             self.uses.insert(Arc::clone(&name));
             return Some((Kind::Name(name), of.clone()));
         }
+        if name == protobuf::NULL_VALUE {
+            return Some((Kind::Literal(Literal::Int(0)), Type::Int));
+        }
         let of = named_type(name)?;
         Some((Kind::Type(name.into()), Type::of_type(of)))
     }
@@ -116,6 +121,7 @@ fn named_type(name: &str) -> Option<Type> {
         "bytes" => Type::Bytes,
         "double" => Type::Double,
         "google.protobuf.Duration" => Type::Duration,
+        "google.protobuf.Empty" => Message::Empty.type_of(),
         "google.protobuf.Timestamp" => Type::Timestamp,
         "int" => Type::Int,
         "list" => Type::list(Type::Dyn),

@@ -116,8 +116,8 @@ fn mistakes_are_said_with_what_is_right() {
         ("JSONPatch{op: 1}", "`op` is string, not int"),
         ("Thing{}", "nothing named `Thing` can be made here, but `JSONPatch`"),
         (
-            "google.protobuf.Int64Value{value: 1}",
-            "`google.protobuf.Int64Value` is not made here; write its value itself",
+            "google.protobuf.Int46Value{value: 1}",
+            "there is no message `google.protobuf.Int46Value`; did you mean `google.protobuf.Int64Value`?",
         ),
         ("object[null]", "an index is a number, a string or a bool"),
     ] {

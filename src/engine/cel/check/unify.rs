@@ -123,14 +123,16 @@ impl Unifier {
             return self.substitutes(to, *variable).0;
         }
         match (from, to) {
-            (Type::Dyn | Type::Error, _) | (_, Type::Dyn | Type::Error) | (Type::Type(_), Type::Type(_)) => true,
+            (Type::Dyn | Type::Any | Type::Error, _)
+            | (_, Type::Dyn | Type::Any | Type::Error)
+            | (Type::Type(_), Type::Type(_)) => true,
             (Type::Null, other) | (other, Type::Null) => is_nullable(other),
             (Type::List(from), Type::List(to)) | (Type::Optional(from), Type::Optional(to)) => self.fits(from, to),
             (Type::Map(key, value), Type::Map(to_key, to_value)) => {
                 self.fits(key, to_key) && self.fits(value, to_value)
             }
             (Type::Object(from), Type::Object(to)) => from.extends(to) || to.extends(from),
-            _ => from == to,
+            _ => from.unwrapped() == to.unwrapped(),
         }
     }
 
@@ -146,7 +148,7 @@ impl Unifier {
             }
             return (free, false);
         };
-        if *of == bound {
+        if of.is_exactly(&bound) {
             return (true, true);
         }
         if !self.fits(of, &bound) {
@@ -177,8 +179,8 @@ impl Unifier {
             return true;
         }
         match (one, other) {
-            (Type::Dyn | Type::Variable(_), _) | (Type::Type(_), Type::Type(_)) => true,
-            (_, Type::Dyn | Type::Variable(_)) => false,
+            (Type::Dyn | Type::Any | Type::Variable(_), _) | (Type::Type(_), Type::Type(_)) => true,
+            (_, Type::Dyn | Type::Any | Type::Variable(_)) => false,
             (Type::List(one), Type::List(other)) | (Type::Optional(one), Type::Optional(other)) => {
                 self.is_as_general(one, other)
             }
@@ -186,7 +188,7 @@ impl Unifier {
                 self.is_as_general(key, other_key) && self.is_as_general(value, other_value)
             }
             (Type::Object(one), Type::Object(other)) => other.extends(one),
-            _ => one == other,
+            _ => one.unwrapped() == other.unwrapped(),
         }
     }
 
@@ -237,5 +239,14 @@ impl Parameters {
 
 /// `null` fits where there may be an object: a rule of cel-go's first checker, which it keeps.
 const fn is_nullable(of: &Type) -> bool {
-    matches!(of, Type::Null | Type::Opaque(_) | Type::Optional(_) | Type::Object(_) | Type::Duration | Type::Timestamp)
+    matches!(
+        of,
+        Type::Null
+            | Type::Wrapper(_)
+            | Type::Opaque(_)
+            | Type::Optional(_)
+            | Type::Object(_)
+            | Type::Duration
+            | Type::Timestamp
+    )
 }

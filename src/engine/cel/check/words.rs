@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fmt::Write};
 use crate::engine::{
     cel::{
         functions::Overload,
-        library, macros,
+        library::{self, protobuf},
+        macros,
         types::{ObjectType, Type},
     },
     rules::suggest,
@@ -77,7 +78,7 @@ pub(super) fn no_fields(of: &Type, field: &str) -> String {
 
 pub(super) fn no_struct(name: &str, structs: &[Type]) -> String {
     if name.starts_with("google.protobuf.") {
-        return format!("`{name}` is not made here; write its value itself");
+        return with_closest(format!("there is no message `{name}`"), name, protobuf::names());
     }
     let known: Vec<String> = structs.iter().map(ToString::to_string).collect();
     let what = format!("nothing named `{name}` can be made here");

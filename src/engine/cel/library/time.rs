@@ -177,7 +177,7 @@ fn part<'a>(call: &mut Call<'_, 'a>, of: fn(&Civil, &Timestamp) -> i64) -> Answe
         _ => return Err(Failure::no_such_overload()),
     };
     let offset = zone::offset(zone, at.seconds()).map_err(Failure::error)?;
-    Ok(Value::Int(of(&Civil::at(at.seconds().saturating_add(offset)), at)))
+    Ok(Value::Int(of(&Civil::at(at.seconds().wrapping_add(offset)), at)))
 }
 
 fn whole<'a>(call: &mut Call<'_, 'a>, of: fn(&Duration) -> i64) -> Answer<'a> {

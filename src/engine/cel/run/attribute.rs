@@ -209,6 +209,7 @@ fn inner<'a>(value: &Value<'a>, key: &Value<'a>) -> Result<Option<Value<'a>>, Fa
             let index = List::index(key)?;
             Ok(usize::try_from(index).ok().and_then(|index| list.get(index)))
         }
+        Value::Struct(made) if made.fields.is_empty() => Err(Failure::error(format!("no such field '{key}'"))),
         Value::Struct(made) => Ok(key.as_str().and_then(|name| made.fields.get(name)).cloned()),
         _ => Ok(None),
     }

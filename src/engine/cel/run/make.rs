@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use crate::engine::cel::{
     Answer, Failure, Value,
     ast::{Element, Entry, Expr, Field},
+    library::protobuf::Message,
     run::{Runner, constant},
     value::{Key, Map, Struct},
 };
@@ -29,7 +30,10 @@ impl<'a> Runner<'_, 'a> {
 
     #[inline(never)]
     pub(super) fn make_struct(&mut self, name: &Arc<str>, fields: &'a [Field]) -> Answer<'a> {
-        let made = self.fields(name, fields);
+        let made = self.fields(fields).and_then(|made| match Message::named(name) {
+            Some(message) => message.make(&made, self.meter),
+            None => Ok(Value::Struct(Rc::new(Struct { of: Arc::clone(name), fields: made }))),
+        });
         self.charged(STRUCT, made)
     }
 
@@ -98,7 +102,7 @@ impl<'a> Runner<'_, 'a> {
     }
 
     #[inline(never)]
-    fn fields(&mut self, of: &Arc<str>, fields: &'a [Field]) -> Answer<'a> {
+    fn fields(&mut self, fields: &'a [Field]) -> Result<BTreeMap<Arc<str>, Value<'a>>, Failure> {
         self.meter.allocate_items(fields.len().saturating_mul(2))?;
         let mut made = BTreeMap::new();
         for field in fields {
@@ -115,7 +119,7 @@ impl<'a> Runner<'_, 'a> {
                 other => return Err(not_optional(&format!("entry '{}'", field.name), &other)),
             }
         }
-        Ok(Value::Struct(Rc::new(Struct { of: Arc::clone(of), fields: made })))
+        Ok(made)
     }
 }
 

@@ -215,7 +215,7 @@ fn compiled(at: &Path, source: &str, scope: &Scope, wanted: Option<&Type>) -> Re
 
 /// A dyn is no bool: what it is is not known before it runs. A path that is none is the whole object.
 fn fits(of: &Type, wanted: &Type) -> bool {
-    of == wanted || matches!((of, wanted), (Type::List(_) | Type::Dyn, Type::List(_)))
+    of.is_exactly(wanted) || matches!((of, wanted), (Type::List(_) | Type::Dyn, Type::List(_)))
 }
 
 fn misfit(of: &Type, wanted: &Type) -> String {

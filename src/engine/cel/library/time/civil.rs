@@ -2,6 +2,9 @@
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
+/// Go counts the days of a calendar from the first of March of the year -292277022400, and wraps around before it.
+const DAYS_TO_1970: i64 = 292_277_022_400 / 400 * 146_097 + 306 + 719_162;
+
 /// A moment as a calendar and a clock on the wall show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Civil {
@@ -19,9 +22,11 @@ pub(super) struct Civil {
 impl Civil {
     /// `seconds` since 1970, the offset of the wall already added.
     pub(super) fn at(seconds: i64) -> Self {
-        let days_since_1970 = seconds.div_euclid(SECONDS_OF_DAY);
+        let seconds = seconds.wrapping_add(DAYS_TO_1970 * SECONDS_OF_DAY).cast_unsigned();
+        let in_day = SECONDS_OF_DAY.cast_unsigned();
+        let days_since_1970 = (seconds / in_day).cast_signed() - DAYS_TO_1970;
         let (year, month, day) = date(days_since_1970);
-        Self { year, month, day, second_of_day: seconds.rem_euclid(SECONDS_OF_DAY), days_since_1970 }
+        Self { year, month, day, second_of_day: (seconds % in_day).cast_signed(), days_since_1970 }
     }
 
     /// Days of the year that are over.

@@ -15,6 +15,12 @@ impl Duration {
         Self(nanoseconds)
     }
 
+    /// The nearest there is, as `AsDuration` of Go's protobuf has it.
+    pub fn saturating(seconds: i64, nanoseconds: i64) -> Self {
+        let total = seconds.checked_mul(SECOND).and_then(|whole| whole.checked_add(nanoseconds));
+        Self(total.unwrap_or(if seconds < 0 { i64::MIN } else { i64::MAX }))
+    }
+
     /// As Go's `time.ParseDuration` reads it: `1h30m`, `-1.5h`, `300ms`; no days.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, mut rest) = match text.as_bytes() {

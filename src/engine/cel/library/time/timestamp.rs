@@ -36,6 +36,12 @@ impl Timestamp {
         Self { seconds, nanoseconds: 0, offset: 0 }.in_range()
     }
 
+    /// Seconds since 1970 and nanoseconds, of any year, as `time.Unix` of Go has it: what only a message of protobuf gives.
+    pub const fn since_1970(seconds: i64, nanoseconds: i64) -> Self {
+        let seconds = seconds.wrapping_add(nanoseconds.div_euclid(NANOSECONDS));
+        Self { seconds, nanoseconds: nanoseconds.rem_euclid(NANOSECONDS), offset: 0 }
+    }
+
     /// RFC 3339 as Go's `time.Parse` reads it: `T` and `Z` in capitals, no leap seconds; an hour may have one digit, and a comma
     /// may be the point. It may be out of range.
     pub fn parse(text: &str) -> Option<Self> {
@@ -81,13 +87,14 @@ impl Timestamp {
     /// None outside of the years 1 to 9999.
     pub fn checked_add(self, span: Duration) -> Option<Self> {
         let nanoseconds = self.nanoseconds + span.nanoseconds() % NANOSECONDS;
-        let seconds = self.seconds + span.nanoseconds() / NANOSECONDS + nanoseconds.div_euclid(NANOSECONDS);
+        let span = span.nanoseconds() / NANOSECONDS + nanoseconds.div_euclid(NANOSECONDS);
+        let seconds = self.seconds.checked_add(span)?;
         Self { seconds, nanoseconds: nanoseconds.rem_euclid(NANOSECONDS), ..self }.in_range()
     }
 
     /// None beyond 292 years.
     pub fn since(self, earlier: Self) -> Option<Duration> {
-        let seconds = (self.seconds - earlier.seconds).checked_mul(NANOSECONDS)?;
+        let seconds = self.seconds.checked_sub(earlier.seconds)?.checked_mul(NANOSECONDS)?;
         seconds.checked_add(self.nanoseconds - earlier.nanoseconds).map(Duration::from_nanoseconds)
     }
 }
@@ -109,7 +116,9 @@ impl PartialOrd for Timestamp {
 
 impl Ord for Timestamp {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.seconds, self.nanoseconds).cmp(&(other.seconds, other.nanoseconds))
+        // Go counts from the year 1, and wraps around.
+        let since_first = |time: &Self| (time.seconds.wrapping_sub(FIRST_SECOND), time.nanoseconds);
+        since_first(self).cmp(&since_first(other))
     }
 }
 
@@ -122,9 +131,10 @@ impl Hash for Timestamp {
 /// RFC 3339, with as many digits of a second as are needed.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let civil = Civil::at(self.seconds + self.offset);
+        let civil = Civil::at(self.seconds.wrapping_add(self.offset));
         let (hour, minute, second) = (civil.hour(), civil.minute(), civil.second());
-        write!(f, "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}", civil.year, civil.month, civil.day)?;
+        let (sign, year) = (if civil.year < 0 { "-" } else { "" }, civil.year.unsigned_abs());
+        write!(f, "{sign}{year:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}", civil.month, civil.day)?;
         if self.nanoseconds != 0 {
             write!(f, ".{}", format!("{:09}", self.nanoseconds).trim_end_matches('0'))?;
         }
