@@ -153,7 +153,8 @@ fn missing(at: u32) -> Bad {
 
 fn has(made: Maker, of: Expr) -> Result<Expr, Bad> {
     match of.kind {
-        Kind::Select { operand, field, test: false } => Ok(made.node(Kind::Select { operand, field, test: true })),
+        // Of what was asked already, cel-go asks the same again.
+        Kind::Select { operand, field, .. } => Ok(made.node(Kind::Select { operand, field, test: true })),
         _ => Err((of.at, "`has` takes a selection, as `has(a.b)`".to_owned())),
     }
 }

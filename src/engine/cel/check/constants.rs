@@ -33,7 +33,7 @@ pub(super) fn fold(expr: &Expr) -> Checked<bool> {
         Kind::Map(entries) => {
             let constant = fold_parts(expr)?;
             if constant {
-                entries.iter().try_for_each(|entry| check_key(&entry.key))?
+                entries.iter().try_for_each(|entry| check_key(&entry.key))?;
             }
             Ok(constant)
         }
