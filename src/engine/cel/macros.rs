@@ -75,7 +75,8 @@ pub fn find(function: &str, member: bool, args: usize) -> Option<Macro> {
         ("all", true, 3) => Macro::AllTwo,
         ("exists", true, 2) => Macro::Exists,
         ("exists", true, 3) => Macro::ExistsTwo,
-        ("exists_one" | "existsOne", true, 2) => Macro::ExistsOne,
+        // Only with two variables has it the newer name.
+        ("exists_one", true, 2) => Macro::ExistsOne,
         ("exists_one" | "existsOne", true, 3) => Macro::ExistsOneTwo,
         ("map", true, 2 | 3) => Macro::Map,
         ("filter", true, 2) => Macro::Filter,
@@ -100,6 +101,7 @@ pub fn usage(name: &str) -> &'static str {
         "transformList" | "transformMap" => {
             "`map.transformList(k, v, value)` or `map.transformList(k, v, condition, value)`"
         }
+        "existsOne" => "`map.existsOne(k, v, condition)` or `list.exists_one(x, condition)`",
         "transformMapEntry" => "`map.transformMapEntry(k, v, {key: value})`",
         _ => "`list.all(x, condition)` or `map.all(k, v, condition)`",
     }
@@ -151,7 +153,8 @@ fn missing(at: u32) -> Bad {
 
 fn has(made: Maker, of: Expr) -> Result<Expr, Bad> {
     match of.kind {
-        Kind::Select { operand, field, test: false } => Ok(made.node(Kind::Select { operand, field, test: true })),
+        // Of what was asked already, cel-go asks the same again.
+        Kind::Select { operand, field, .. } => Ok(made.node(Kind::Select { operand, field, test: true })),
         _ => Err((of.at, "`has` takes a selection, as `has(a.b)`".to_owned())),
     }
 }

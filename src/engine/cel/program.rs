@@ -35,6 +35,15 @@ pub struct BadExpression {
     pub message: String,
 }
 
+// === impl Scope ===
+
+impl Scope {
+    /// Whether a struct of this type may be made.
+    pub fn makes(&self, name: &str) -> bool {
+        self.structs.iter().any(|of| matches!(of, Type::Object(object) if *object.name == *name))
+    }
+}
+
 // === impl Program ===
 
 impl Program {

@@ -74,14 +74,14 @@ pub enum Map<'a> {
     Shared(Rc<BTreeMap<Key<'a>, Value<'a>>>),
 }
 
-/// A key of a mapping. Numbers of one value are one key, whatever their type.
+/// A key of a mapping.
 #[derive(Clone, Debug)]
 pub enum Key<'a> {
     Bool(bool),
     Int(i64),
     Uint(u64),
     String(Text<'a>),
-    /// What Kubernetes takes for a key too, and is none in JSON: a fraction, null, a list.
+    /// What Kubernetes takes for a key too, and is none in JSON: a double, null, a list.
     Other(Rc<Value<'a>>),
 }
 

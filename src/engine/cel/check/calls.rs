@@ -13,7 +13,7 @@ use crate::engine::cel::{
         words,
     },
     functions::Overload,
-    library,
+    library::{self, json_patch},
     types::Type,
 };
 
@@ -30,6 +30,9 @@ impl Checker<'_> {
     /// As cel-go: first the arguments, then the target, which may turn out to be part of the function's name.
     fn in_order(&mut self, at: u32, call: &mut Call) -> Checked<Type> {
         self.qualify(call)?;
+        if json_patch::is_for_mutations(&call.function) && !self.scope.makes(json_patch::OPERATION) {
+            return Err(Bad::new(at, format!("`{}` is for mutations alone", call.function)));
+        }
         if library::overloads(&call.function).is_empty() {
             if let Some(target) = &mut call.target {
                 self.expr(target)?;

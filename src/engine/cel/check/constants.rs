@@ -9,6 +9,7 @@ use crate::engine::cel::{
     given::Names,
     library::{regex, standard::CONVERSIONS},
     run,
+    value::Key,
 };
 
 /// Nothing that is constant has a name.
@@ -28,7 +29,14 @@ pub(super) fn fold(expr: &Expr) -> Checked<bool> {
     match &expr.kind {
         Kind::Literal(_) | Kind::Type(_) => Ok(true),
         Kind::Name(_) => Ok(false),
-        Kind::List(_) | Kind::Map(_) => fold_parts(expr),
+        Kind::List(_) => fold_parts(expr),
+        Kind::Map(entries) => {
+            let constant = fold_parts(expr)?;
+            if constant {
+                entries.iter().try_for_each(|entry| check_key(&entry.key))?;
+            }
+            Ok(constant)
+        }
         Kind::Select { .. } | Kind::Struct { .. } | Kind::Fold(_) => fold_parts(expr).map(|_| false),
         Kind::Call(call) => fold_call(expr, call),
     }
@@ -66,6 +74,13 @@ fn check_pattern(call: &Call, pattern: &Expr) -> Checked<()> {
         Ok(_) => Ok(()),
         Err(why) => Err(Bad::new(pattern.at, format!("{}: {why}", words::shown(&call.function)))),
     }
+}
+
+/// A key that cannot be looked up ends the request in which the API server gets a policy with it.
+fn check_key(key: &Expr) -> Checked<()> {
+    let given = Given::new(&NoNames, &[], None);
+    let value = run::run(key, &given, &mut Meter::new());
+    value.and_then(|value| Key::check(&value)).map_err(|why| Bad::new(key.at, why.to_string()))
 }
 
 fn check_index(index: &Expr) -> Checked<()> {

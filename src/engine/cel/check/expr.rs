@@ -18,6 +18,8 @@ pub(super) struct Checker<'s> {
     pub(super) unifier: Unifier,
     /// Variables of the comprehensions around, the innermost last.
     pub(super) locals: Vec<(Arc<str>, Type)>,
+    /// Where they are read that are types, or may turn out to be.
+    pub(super) named: Vec<(u32, Arc<str>, Type)>,
     pub(super) uses: BTreeSet<Arc<str>>,
     /// Types that must turn out to be one: those of the parts of a list or mapping.
     alike: Vec<Alike>,
@@ -38,6 +40,7 @@ impl<'s> Checker<'s> {
             scope,
             unifier: Unifier::default(),
             locals: Vec::new(),
+            named: Vec::new(),
             uses: BTreeSet::new(),
             alike: Vec::new(),
             formats: 0,
@@ -50,6 +53,7 @@ impl<'s> Checker<'s> {
         for parts in std::mem::take(&mut self.alike) {
             self.must_be_alike(parts)?;
         }
+        self.no_variable_is_a_type()?;
         let result = self.unifier.settled(&of);
         self.formats(root)?;
         self.in_bounds(root.at)?;

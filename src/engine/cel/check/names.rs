@@ -38,7 +38,7 @@ impl Checker<'_> {
         };
         let name = Arc::clone(written);
         let name = name.strip_prefix('.').unwrap_or(&name);
-        if let Some((kind, of)) = self.declared(name) {
+        if let Some((kind, of)) = self.declared(expr.at, name) {
             expr.kind = kind;
             return Ok(of);
         }
@@ -53,7 +53,7 @@ impl Checker<'_> {
         if !matches!(expr.kind, Kind::Select { test: false, .. }) {
             return None;
         }
-        let (kind, of) = self.declared(&dotted(expr)?)?;
+        let (kind, of) = self.declared(expr.at, &dotted(expr)?)?;
         expr.kind = kind;
         Some(of)
     }
@@ -65,9 +65,13 @@ impl Checker<'_> {
             || self.scope.refused.iter().any(|(refused, _)| *refused == name)
     }
 
-    fn declared(&mut self, name: &str) -> Option<(Kind, Type)> {
+    fn declared(&mut self, at: u32, name: &str) -> Option<(Kind, Type)> {
         if let Some((local, of)) = self.locals.iter().rev().find(|(local, _)| **local == *name) {
-            return Some((Kind::Name(Arc::clone(local)), of.clone()));
+            let (local, of) = (Arc::clone(local), of.clone());
+            if matches!(of, Type::Type(_) | Type::Variable(_)) {
+                self.named.push((at, Arc::clone(&local), of.clone()));
+            }
+            return Some((Kind::Name(local), of));
         }
         if let Some((known, of)) = self.scope.names.iter().find(|(known, _)| *known == name) {
             let name: Arc<str> = (*known).into();
@@ -79,6 +83,16 @@ impl Checker<'_> {
         }
         let of = named_type(name)?;
         Some((Kind::Type(name.into()), Type::of_type(of)))
+    }
+
+    /// Where the variable of a loop is a type, cel-go takes its name for that of a type, and finds none (interpreter/planner.go).
+    pub(super) fn no_variable_is_a_type(&mut self) -> Checked<()> {
+        for (at, name, of) in std::mem::take(&mut self.named) {
+            if matches!(self.unifier.resolved(&of), Type::Type(_)) {
+                return Err(Bad::new(at, format!("`{name}` is a type, which the variable of a loop cannot be")));
+            }
+        }
+        Ok(())
     }
 
     fn known(&self) -> impl Iterator<Item = &str> {
@@ -126,9 +140,8 @@ fn named_type(name: &str) -> Option<Type> {
         "int" => Type::Int,
         "list" => Type::list(Type::Dyn),
         "map" => Type::map(Type::Dyn, Type::Dyn),
-        "net.CIDR" | "net.IP" | "type" => Type::opaque(name),
+        "net.CIDR" | "net.IP" | "optional_type" | "type" => Type::opaque(name),
         "null_type" => Type::Null,
-        "optional_type" => Type::optional(Type::Dyn),
         "string" => Type::String,
         "uint" => Type::Uint,
         _ => return None,

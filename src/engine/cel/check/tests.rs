@@ -314,6 +314,10 @@ fn what_fails_in_any_case_is_refused_and_what_may_fail_is_not() {
         "'a'.find('(')",
         "object.a.findAll('[')",
         "dyn({1: 2})[b'a']",
+        "{b'a': 1}",
+        "[int].exists(t, t == int)",
+        "[].map(c, [c, type(1)])",
+        "[1].existsOne(x, x == 1)",
     ] {
         assert!(compile(source).is_err(), "{source}");
     }

@@ -17,7 +17,7 @@ use crate::engine::cel::{
 };
 
 /// An address and how much of it is the network: `10.0.0.0/8`, or `10.1.2.3/8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     address: IpAddr,
     bits: u8,

@@ -15,7 +15,7 @@ use crate::engine::cel::{
 pub(super) use parse::address;
 
 /// An address, of either family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ip(pub IpAddr);
 
 pub fn functions() -> Vec<Overload> {

@@ -7,22 +7,25 @@ use crate::engine::cel::{
     run::cost,
 };
 
+pub const OPERATION: &str = "JSONPatch";
+
+const ESCAPE_KEY: &str = "jsonpatch.escapeKey";
+
+/// Whether this function is there for mutations only.
+pub fn is_for_mutations(function: &str) -> bool {
+    function == ESCAPE_KEY
+}
+
 /// `JSONPatch{op: "add", path: "/spec/replicas", value: 3}`. Only mutations may make one.
 pub fn operation() -> Type {
     let fields = [("op", Type::String), ("from", Type::String), ("path", Type::String), ("value", Type::Dyn)];
-    Type::object("JSONPatch", fields)
+    Type::object(OPERATION, fields)
 }
 
 pub fn functions() -> Vec<Overload> {
     vec![
-        Overload::global(
-            "jsonpatch.escapeKey",
-            "string_jsonpatch_escapeKey_string",
-            [Type::String],
-            Type::String,
-            escape_key,
-        )
-        .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
+        Overload::global(ESCAPE_KEY, "string_jsonpatch_escapeKey_string", [Type::String], Type::String, escape_key)
+            .costing(|args, _| cost::traversal(cost::size_of(args, 0))),
     ]
 }
 

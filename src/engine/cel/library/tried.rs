@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::engine::cel::{Answer, Failure, Given, Meter, Program, Scope, Type, Value, given::Names};
+use crate::engine::cel::{
+    Answer, Failure, Given, Meter, Program, Scope, Type, Value, given::Names, library::json_patch,
+};
 
 /// `object`, of whatever type.
 struct Object(Json);
@@ -30,7 +32,8 @@ pub(super) fn expect_cost(table: &[(&str, u64)]) {
 }
 
 fn tried(source: &str) -> (String, u64) {
-    let scope = Scope { names: vec![("object", Type::Dyn)], ..Scope::default() };
+    let scope =
+        Scope { names: vec![("object", Type::Dyn)], structs: vec![json_patch::operation()], ..Scope::default() };
     let Ok(program) = Program::compile(source, &scope) else { return ("refused".to_owned(), 0) };
     let object = Object(json!({
         "ints": [3, 1, 2], "doubles": [1.5, 0.5], "mixed": [1, 2.5, "a", null, [1]], "texts": ["b", "a"], "nested": [[1, 2], [3]],

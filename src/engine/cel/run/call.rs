@@ -2,7 +2,7 @@
 
 use crate::engine::cel::{
     Answer, Failure, Meter, Value,
-    ast::{Call, Element, Expr, Kind},
+    ast::{Call, Element, Expr},
     functions::{self, Overload},
     library::{self, standard::names},
     macros,
@@ -71,14 +71,20 @@ impl<'a> Runner<'_, 'a> {
         }
         let value = self.eval(value)?;
         self.meter.work(set.len() / 8)?;
+        let free = std::mem::replace(&mut self.free, true);
+        let found = self.is_one_of(&value, set);
+        self.free = free;
+        found.map(Value::Bool)
+    }
+
+    fn is_one_of(&mut self, value: &Value<'a>, set: &'a [Element]) -> Result<bool, Failure> {
         for element in set {
-            if let Kind::Literal(literal) = &element.value.kind
-                && value.equals(&constant::value(literal), self.meter)?
-            {
-                return Ok(Value::Bool(true));
+            let element = self.eval(&element.value)?;
+            if value.equals(&element, self.meter)? {
+                return Ok(true);
             }
         }
-        Ok(Value::Bool(false))
+        Ok(false)
     }
 
     #[inline(never)]
@@ -119,6 +125,11 @@ impl<'a> Runner<'_, 'a> {
     #[inline(never)]
     pub(super) fn apply(&mut self, call: &'a Call, args: &[Value<'a>]) -> Answer<'a> {
         let Some(overload) = overload_of(call, args) else {
+            // cel-go declares no such operator, and has it.
+            if let ("-_", [Value::Duration(duration)]) = (&*call.function, args) {
+                let negative = duration.checked_neg().map(Value::Duration);
+                return self.charged(1, negative.ok_or_else(|| Failure::error("integer overflow")));
+            }
             return self.fail(call, args, dispatch::no_such_overload(&call.function, args));
         };
         self.meter.work(read_bytes(args) / READ_AT_ONCE)?;

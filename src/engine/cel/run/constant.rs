@@ -52,12 +52,23 @@ pub(super) fn is_constant_call(call: &Call, seen: &mut usize) -> bool {
 
 /// The elements of a list in which `in` looks as in a set, which cel-go makes when it compiles.
 pub(super) fn set(list: &Expr) -> Option<&[Element]> {
-    let primitive = |element: &Element| match &element.value.kind {
-        Kind::Literal(literal) => !matches!(literal, Literal::Null | Literal::Bytes(_)),
-        _ => false,
-    };
     match &list.kind {
-        Kind::List(elements) if elements.iter().all(primitive) => Some(elements),
+        Kind::List(elements) if elements.iter().all(|element| !element.optional && is_primitive(&element.value)) => {
+            Some(elements)
+        }
         _ => None,
+    }
+}
+
+/// Whether it is a bool, a number or a string once cel-go has made it.
+fn is_primitive(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Literal(literal) => !matches!(literal, Literal::Null | Literal::Bytes(_)),
+        Kind::Call(call) => match (&*call.function, &call.target, call.args.as_slice()) {
+            ("dyn", None, [arg]) => is_primitive(arg),
+            ("bool" | "double" | "int" | "string" | "uint", None, [arg]) => is_constant(arg, &mut 0),
+            _ => false,
+        },
+        _ => false,
     }
 }

@@ -38,7 +38,7 @@ impl<'a> Runner<'_, 'a> {
         match (left, right) {
             (Ok(left), Ok(right)) => {
                 let equal = left.equals(&right, self.meter)?;
-                self.charge(equality_cost(&left, &right))?;
+                self.charge(equality_cost(&left, &right, wanted))?;
                 // cel-go takes no answer for unequal, but only where that is asked.
                 if !left.is_comparable_with(&right) {
                     return if wanted { Err(Failure::no_such_overload()) } else { Ok(Value::Bool(true)) };
@@ -94,9 +94,10 @@ fn keep(kept: &mut Option<Failure>, failure: Failure) {
     }
 }
 
-fn equality_cost(left: &Value<'_>, right: &Value<'_>) -> u64 {
+/// Kubernetes has a price for `==` of its types, and none for `!=`.
+fn equality_cost(left: &Value<'_>, right: &Value<'_>, equal: bool) -> u64 {
     match left {
-        Value::Ip(_) | Value::Cidr(_) => 1,
+        Value::Ip(_) | Value::Cidr(_) if equal => 1,
         _ => cost::traversal(cost::smaller(left, right)),
     }
 }

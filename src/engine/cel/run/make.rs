@@ -84,6 +84,7 @@ impl<'a> Runner<'_, 'a> {
             let key = self.eval(&entry.key)?;
             let value = self.eval(&entry.value)?;
             self.meter.work(key.as_str().map_or(0, str::len) / 64)?;
+            Key::check(&key)?;
             let key = Key::from_value(&key);
             match value {
                 value if !entry.optional => {

@@ -28,12 +28,16 @@ impl<'a> Map<'a> {
         self.len() == 0
     }
 
-    /// By a key of whatever type: a number finds the key of its value, and what can be no key finds nothing.
+    /// By a key of whatever type. A number finds an int or a uint of its value, and a double only itself, as in cel-go's
+    /// `common/types/map.go`; what can be no key finds nothing.
     pub fn find(&self, key: &Value<'_>) -> Option<Value<'a>> {
         match (self, key) {
             (Map::Json(_), Value::String(key)) => self.field(key.as_str()),
             (Map::Json(_), _) => None,
-            (Map::Shared(entries), key) => entries.get(&Key::from_value(key)).cloned(),
+            (Map::Shared(entries), key) => {
+                let of = |key: &Key<'_>| entries.get(key).cloned();
+                of(&Key::from_value(key)).or_else(|| Key::alike(key).iter().flatten().find_map(of))
+            }
         }
     }
 

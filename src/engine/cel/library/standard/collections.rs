@@ -55,7 +55,12 @@ fn within<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
             call.meter.work(list.len())?;
             Ok(Value::Bool(list.contains(value, call.meter)?))
         }
-        [value, Value::Map(map)] => Ok(Value::Bool(map.find(value).is_some())),
+        [value, Value::Map(map)] => {
+            if matches!(map, Map::Shared(_)) {
+                Key::check(value)?;
+            }
+            Ok(Value::Bool(map.find(value).is_some()))
+        }
         _ => Err(Failure::no_such_overload()),
     }
 }
@@ -109,8 +114,10 @@ pub fn entries_of<'a>(map: Map<'a>, meter: &mut Meter) -> Result<Rc<Entries<'a>>
 /// Where the key is there already.
 pub fn put<'a>(entries: &mut Entries<'a>, key: &Value<'a>, value: Value<'a>, meter: &mut Meter) -> Result<(), Failure> {
     meter.work(key.as_str().map_or(0, str::len) / 64)?;
+    Key::check(key)?;
+    let alike = Key::alike(key);
     let key = Key::from_value(key);
-    if entries.contains_key(&key) {
+    if alike.iter().flatten().chain([&key]).any(|key| entries.contains_key(key)) {
         return Err(Failure::error(format!("insert failed: key {key} already exists")));
     }
     meter.allocate_items(1)?;
