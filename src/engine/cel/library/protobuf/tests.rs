@@ -153,7 +153,7 @@ fn types_are_those_of_cel() {
         ("google.protobuf.Any{}.a", "dyn"),
         (
             "[null, google.protobuf.Int64Value{}]",
-            "this is wrapper(int), and what comes before it is null; all must be of one type",
+            "this is wrapper(int), and what comes before it is null; all must be of one type, or each in a `dyn(…)`",
         ),
         ("google.protobuf.Int32Value{value: 1}.value", "wrapper(int) has no fields, and so no `value`"),
         ("google.protobuf.Int32Value{value: null}", "`value` is int, not null"),
