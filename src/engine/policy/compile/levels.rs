@@ -10,12 +10,12 @@ use crate::engine::{
 /// Of a policy that is right else: what its `levels` and `exceptions` say of codes that it does not have.
 pub(super) fn codes(policy: &Policy, levels: &[LevelOverride]) -> Result<(), BadPolicy> {
     let known = policy.codes();
-    let is_known = |at: Path, code: &str| match known.iter().any(|known| known == code) {
-        true => Ok(()),
-        false => {
-            let message = format!("this policy has no code `{code}`; {}", codes::unknown(code, &known));
-            Err(BadPolicy::new(at, message))
+    let is_known = |at: Path, code: &str| {
+        if known.iter().any(|known| known == code) {
+            return Ok(());
         }
+        let message = format!("this policy has no code `{code}`; {}", codes::unknown(code, &known));
+        Err(BadPolicy::new(at, message))
     };
     let mut seen = BTreeSet::new();
     for (index, LevelOverride { code, .. }) in levels.iter().enumerate() {
