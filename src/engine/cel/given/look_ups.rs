@@ -28,6 +28,14 @@ pub enum Seen {
     Unknown(String),
 }
 
+/// What a look-up of several objects says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    pub found: Vec<Value>,
+    /// Why there may be more of them, as the end of a sentence.
+    pub unknown: Option<String>,
+}
+
 /// What a function of `cluster` is asked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -100,6 +108,16 @@ pub struct Cluster<'a> {
     /// Of the subject.
     namespace: &'a str,
     told_of_others: Cell<bool>,
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// # Errors
+    /// Why there may be more of them than are known.
+    pub fn all(self) -> Result<Vec<Value>, String> {
+        self.unknown.map_or(Ok(self.found), Err)
+    }
 }
 
 // === impl Cluster ===
@@ -189,20 +207,17 @@ impl<'a> Cluster<'a> {
     }
 
     /// The stored telemetry objects that refer to an object, or that attach to it if it is a Gateway.
-    ///
-    /// # Errors
-    /// What is not known.
-    pub fn referrers(&self, kind: &str, namespace: &str, name: &str) -> Result<Vec<Value>, String> {
+    pub fn referrers(&self, kind: &str, namespace: &str, name: &str) -> Listed {
         let refer = if kind == "Gateway" { "attach to" } else { "refer to" };
-        let found = if kind == "Gateway" {
-            self.attached(namespace, name)?
+        let (found, mut unknown) = if kind == "Gateway" {
+            self.attached(namespace, name)
         } else {
             let group = REFERRED.iter().find(|(_, known)| *known == kind).map_or(CORE, |(group, _)| group);
             let target = ObjectKey::new(group, kind, namespace, name);
-            self.lens.referrers(&target)
+            (self.lens.referrers(&target), None)
         };
-        if let Some(unknown) = self.lens.telemetry_not_known().next() {
-            return Err(format!("which {} objects {refer} {kind} `{namespace}/{name}`", unknown.name()));
+        if let Some(kinds) = self.lens.telemetry_not_known().next() {
+            unknown = Some(format!("which {} objects {refer} {kind} `{namespace}/{name}`", kinds.name()));
         }
         for (key, _) in &found {
             self.tells(&key.namespace, Answer::Absent);
@@ -211,14 +226,13 @@ impl<'a> Cluster<'a> {
         for (key, _) in found.iter().take(limits::CONFIRMED_RELATED) {
             self.lens.rests_on(key);
         }
-        Ok(found.into_iter().map(|(key, telemetry)| told::referrer(key, telemetry)).collect())
+        let found = found.into_iter().map(|(key, telemetry)| told::referrer(key, telemetry)).collect();
+        Listed { found, unknown }
     }
 
-    /// Telemetry objects that name the Gateway, or select it.
-    ///
-    /// # Errors
-    /// Where one selects by labels and the Gateway is not stored: it may be one that is about to be created.
-    fn attached(&self, namespace: &str, name: &str) -> Result<Vec<(&'a ObjectKey, &'a Telemetry)>, String> {
+    /// Telemetry objects that name the Gateway, or select it. What is not known is whether one does that selects by labels, where
+    /// the Gateway is not stored: it may be one that is about to be created.
+    fn attached(&self, namespace: &str, name: &str) -> (Vec<(&'a ObjectKey, &'a Telemetry)>, Option<String>) {
         let mut found = self.lens.telemetry_targeting(namespace, name);
         let global = self.lens.control_plane().kgateway.global_policy_namespace.as_deref();
         if let Some(global) = global.filter(|global| *global != namespace) {
@@ -241,15 +255,15 @@ impl<'a> Cluster<'a> {
             }
             (!unknown).then_some(false)
         };
-        let mut attached = Vec::new();
+        let (mut attached, mut unknown) = (Vec::new(), None);
         for (key, telemetry) in found {
             match attaches(key, telemetry) {
                 Some(true) => attached.push((key, telemetry)),
                 Some(false) => {}
-                None => return Err(format!("which labels Gateway `{namespace}/{name}` has")),
+                None => unknown = Some(format!("which labels Gateway `{namespace}/{name}` has")),
             }
         }
-        Ok(attached)
+        (attached, unknown)
     }
 
     fn one<T>(kind: &str, namespace: &str, name: &str, answer: Answer<T>, value: impl FnOnce(T) -> Value) -> Seen {

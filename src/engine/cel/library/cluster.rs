@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, rc::Rc};
 use crate::engine::{
     cel::{
         functions::{Answer, Call, Failure, Overload},
-        given::look_ups::{Cluster, Seen, told},
+        given::look_ups::{Cluster, Listed, Seen, told},
         meter::Meter,
         types::Type,
         value::{Key, List, Map, Text, Value},
     },
     kinds::{split_api_version, telemetry::TelemetryKind},
 };
+
+/// The function of whose answer a part may be enough.
+pub const REFERRERS: &str = "cluster.referrers";
 
 /// What a look-up costs, and each object that a list of them holds: as much as reading so many fields.
 const LOOK_UP: u64 = 100;
@@ -65,11 +68,11 @@ pub fn functions() -> Vec<Overload> {
             },
         ),
         Overload::global(
-            "cluster.referrers",
+            REFERRERS,
             "cluster_referrers_string_string_string",
             [Type::String, Type::String, Type::String],
             Type::list(told::referrer_type()),
-            |call| listed(call, |cluster, args| cluster.referrers(text(args, 0), text(args, 1), text(args, 2))),
+            |call| listed(call, |cluster, args| referrers(cluster, args).all()),
         ),
     ]
     .into_iter()
@@ -135,6 +138,15 @@ fn listed<'a>(
     let found = ask(cluster(call)?, call.args).map_err(Failure::Unknown)?;
     found.iter().try_for_each(|value| pay(value, call.meter))?;
     Ok(Value::list(found.into_iter().map(owned)))
+}
+
+/// The referrers that are known, where there may be more of them.
+pub fn known_referrers<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
+    listed(call, |cluster, args| Ok(referrers(cluster, args).found))
+}
+
+fn referrers(cluster: &Cluster<'_>, args: &[Value<'_>]) -> Listed {
+    cluster.referrers(text(args, 0), text(args, 1), text(args, 2))
 }
 
 /// Whether it may have telemetry references at all.

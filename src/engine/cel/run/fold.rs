@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::engine::cel::{
     Answer, Failure, Value,
     ast::{Call, Expr, Fold, Kind},
-    library::standard,
+    functions,
+    library::{cluster, standard},
     run::Runner,
     value::Map,
 };
@@ -81,7 +82,7 @@ impl<'a> Runner<'_, 'a> {
 
     #[inline(never)]
     pub(super) fn fold(&mut self, fold: &'a Fold) -> Answer<'a> {
-        let range = self.eval(&fold.range)?;
+        let (range, more) = self.range(&fold.range)?;
         let around = self.scope;
         let index = self.frames.len();
         self.frames.push(Frame {
@@ -93,7 +94,10 @@ impl<'a> Runner<'_, 'a> {
             around,
         });
         self.scope = index + 1;
-        let turned = self.turns(fold, index, &range);
+        let turned = match (self.turns(fold, index, &range), more) {
+            (Ok(()), Some(more)) if !self.is_settled(fold) => Err(Failure::Unknown(more)),
+            (turned, _) => turned,
+        };
         if let Some(frame) = self.frames.get_mut(index) {
             frame.shows_items = false;
         }
@@ -101,6 +105,33 @@ impl<'a> Runner<'_, 'a> {
         self.frames.truncate(index);
         self.scope = around;
         answer
+    }
+
+    /// What is looped over; and where there may be more of it than is known, what that is. `exists` may be true of what is known.
+    #[inline(never)]
+    fn range(&mut self, range: &'a Expr) -> Result<(Value<'a>, Option<String>), Failure> {
+        let unknown = match self.eval(range) {
+            Err(Failure::Unknown(unknown)) => unknown,
+            answer => return answer.map(|range| (range, None)),
+        };
+        match &range.kind {
+            Kind::Call(call) if &*call.function == cluster::REFERRERS => {
+                let args = call.args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+                let known = cluster::known_referrers(&mut functions::Call {
+                    args: &args,
+                    meter: self.meter,
+                    patterns: &mut self.given.patterns.borrow_mut(),
+                    cluster: self.given.cluster,
+                })?;
+                Ok((known, Some(unknown)))
+            }
+            _ => Err(Failure::Unknown(unknown)),
+        }
+    }
+
+    /// Whether no further turn could change the result.
+    fn is_settled(&mut self, fold: &'a Fold) -> bool {
+        matches!(self.eval(&fold.condition), Ok(Value::Bool(false)))
     }
 
     /// The result; what was gathered is given away where it is all that is asked for.

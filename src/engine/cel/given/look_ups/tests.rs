@@ -95,19 +95,21 @@ fn referrers_are_those_that_refer_and_those_that_attach() {
     let view = world(true);
     let lens = Lens::new(&view);
     let cluster = Cluster::new(&lens, "gw");
-    let found = cluster.referrers("Service", "telemetry", "otel").unwrap();
+    let found = cluster.referrers("Service", "telemetry", "otel").all().unwrap();
     assert_eq!(
         found,
         [json!({"group": "gateway.kgateway.dev", "kind": "HTTPListenerPolicy", "namespace": "gw", "name": "tracing",
             "signals": ["traces"]})]
     );
-    assert_eq!(cluster.referrers("Gateway", "gw", "http").unwrap(), found);
-    assert_eq!(cluster.referrers("Gateway", "gw", "other"), Ok(Vec::new()));
-    assert_eq!(cluster.referrers("Service", "gw", "own"), Ok(Vec::new()));
+    assert_eq!(cluster.referrers("Gateway", "gw", "http").all().unwrap(), found);
+    assert_eq!(cluster.referrers("Gateway", "gw", "other").all(), Ok(Vec::new()));
+    assert_eq!(cluster.referrers("Service", "gw", "own").all(), Ok(Vec::new()));
     let open = world(false);
     let lens = Lens::new(&open);
     let cluster = Cluster::new(&lens, "gw");
-    assert!(cluster.referrers("Service", "telemetry", "otel").is_err());
+    let listed = cluster.referrers("Service", "telemetry", "otel");
+    assert!(listed.unknown.is_some());
+    assert_eq!(listed.found, found);
     assert!(cluster.grants("telemetry").is_err());
 }
 
@@ -137,11 +139,11 @@ fn whether_labels_select_a_gateway_that_is_not_stored_is_not_known() {
     let view = view(true, &[selecting, gateway("edge", "edge"), gateway("inner", "inner")]);
     let lens = Lens::new(&view);
     let cluster = Cluster::new(&lens, "gw");
-    assert_eq!(cluster.referrers("Gateway", "gw", "edge").unwrap().len(), 1);
-    assert_eq!(cluster.referrers("Gateway", "gw", "inner"), Ok(Vec::new()));
-    let unknown = cluster.referrers("Gateway", "gw", "new");
+    assert_eq!(cluster.referrers("Gateway", "gw", "edge").all().unwrap().len(), 1);
+    assert_eq!(cluster.referrers("Gateway", "gw", "inner").all(), Ok(Vec::new()));
+    let unknown = cluster.referrers("Gateway", "gw", "new").all();
     assert_eq!(unknown, Err("which labels Gateway `gw/new` has".to_owned()));
-    assert_eq!(cluster.referrers("Gateway", "elsewhere", "new"), Ok(Vec::new()));
+    assert_eq!(cluster.referrers("Gateway", "elsewhere", "new").all(), Ok(Vec::new()));
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn what_is_told_is_what_is_declared() {
         (told::namespace_type(), one(cluster.namespace("gw"))),
         (told::grant_type(), cluster.grants("gw").unwrap()),
         (told::reference_type(), both),
-        (told::referrer_type(), cluster.referrers("Service", "gw", "own").unwrap()),
+        (told::referrer_type(), cluster.referrers("Service", "gw", "own").all().unwrap()),
     ] {
         assert!(matches!(of, Type::Object(_)) && !told.is_empty(), "{of}");
         assert_declared(&of, &told);
