@@ -86,6 +86,7 @@ pub fn run(args: &CheckArgs, now: Timestamp) -> anyhow::Result<Ended> {
     refusals.extend(loaded.refusals.into_iter().map(|refusal| refusal.behind(first_policy_source)));
     report.refusals = refusals;
     report.warnings = warnings;
+    report.warnings.extend(loaded.warnings.into_iter().map(|warning| warning.behind(first_policy_source)));
 
     let options = report::Options { color: output::wants_color(args.color), width: None };
     let mut out = output::stdout();

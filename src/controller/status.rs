@@ -65,6 +65,9 @@ struct Refusal {
 
 const LAST_PAUSE: Duration = Duration::from_mins(5);
 
+/// Idle parts of a policy that its condition names.
+const TOLD: usize = 3;
+
 /// The webhook configurations are read again after this, or when a policy changed; at every look while a policy is not as
 /// it asks to be, since that is about to be mended.
 const REGISTRATIONS: Duration = Duration::from_mins(1);
@@ -194,7 +197,9 @@ fn status(standing: &Standing, policy: Option<&Policy>, view: &View, registered:
         }
         _ => String::new(),
     };
-    let idle = format!("{idle}{missing}");
+    let parts = policy.into_iter().flat_map(|policy| &policy.idle).take(TOLD);
+    let parts: String = parts.map(|part| format!("; `{}`: {}", part.path, part.message)).collect();
+    let idle = format!("{idle}{missing}{parts}");
     let ready = match (&standing.problem, standing.in_force) {
         (None, _) => condition("Ready", "True", "Compiled", format!("it is in force{idle}")),
         (Some(problem), true) => {

@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::engine::{cel::Program, finding::Level, selector::LabelSelector, subject::Operation};
 pub use body::{Body, Page, Params};
+use compile::BadPolicy;
 pub use exception::{Exception, Permit};
 pub use spec::{Action, FailurePolicy, RemedyMode, RuleSpec};
 
@@ -38,6 +39,8 @@ pub struct Policy {
     /// By name; each sees those before it.
     pub variables: Vec<(String, Program)>,
     pub body: Body,
+    /// What it says that does nothing: no reason to judge without it, and nothing that its author would see by himself.
+    pub idle: Vec<BadPolicy>,
 }
 
 /// Compiled `resourceRules`: groups and resources are never wildcards, `*` among operations is spelled out. Versions are left

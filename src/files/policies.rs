@@ -21,6 +21,8 @@ pub struct Loaded {
     pub policies: PolicySet,
     pub sources: Vec<Source>,
     pub refusals: Vec<Refusal>,
+    /// What does nothing in policies that are right else.
+    pub warnings: Vec<Refusal>,
 }
 
 /// The policies of these files, or the default set where none is named. Other objects in them are passed over, as a
@@ -62,7 +64,13 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
                         let message = format!("there are two policies named `{}`", policy.name);
                         loaded.refusals.push(refuse(locate(&Path::of(&["metadata", "name"])), message));
                     }
-                    Ok(policy) => policies.push(policy),
+                    Ok(policy) => {
+                        for idle in &policy.idle {
+                            let place = idle.place(document.text, &within).unwrap_or_default();
+                            loaded.warnings.push(refuse(place.start..place.end, idle.message.clone()));
+                        }
+                        policies.push(policy);
+                    }
                     Err(bad) => {
                         let place = bad.place(document.text, &within).unwrap_or_default();
                         loaded.refusals.push(refuse(place.start..place.end, bad.message));

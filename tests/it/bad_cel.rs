@@ -113,11 +113,6 @@ fn it_is_refused_where_it_is_written() {
         body(10, &validation("duration('1 day') > duration('1h')"), &["duration"]),
         body(10, &validation("[JSONPatch{op: 'add'}].size() > 0"), &["JSONPatch"]),
         body(9, &format!("  matchConditions:\n  - {{ name: a, expression: variables.x }}\n{RIGHT}"), &["variables"]),
-        body(
-            9,
-            &format!("  matchConditions:\n  - {{ name: a, expression: 'false' }}\n{RIGHT}"),
-            &["it is never true: the policy would judge nothing"],
-        ),
         body(9, &format!("  variables:\n  - {{ name: a-b, expression: '1' }}\n{RIGHT}"), &["`a-b`"]),
         body(
             9,

@@ -68,27 +68,9 @@ fn a_wrong_policy_is_refused_with_its_line_and_what_would_be_right() {
         ),
         (
             "action: Deny",
-            "levels: [{ code: backend-refs/no-prt, level: note }]",
-            12,
-            &["this policy has no code `backend-refs/no-prt`; did you mean `backend-refs/no-port`?"],
-        ),
-        (
-            "action: Deny",
-            "levels: [{ code: x, level: note }]",
-            12,
-            &["no code `x`; there are `backend-refs/", " and `mine/not-judged`"],
-        ),
-        (
-            "action: Deny",
             "levels: [{ code: mine/not-judged, level: note }, { code: mine/not-judged, level: error }]",
             12,
             &["two levels for `mine/not-judged`"],
-        ),
-        (
-            "action: Deny",
-            "exceptions: { allowed: true, codes: [no-port] }",
-            12,
-            &["no code `no-port`; did you mean `backend-refs/no-port`?"],
         ),
         (
             "action: Deny",
@@ -199,6 +181,36 @@ fn what_must_stay_writable_cannot_be_selected() {
         .says("only telemetry kinds may have `failurePolicy: Fail`")
         .says("policy.yaml:13");
     check_with(&services.replace("failurePolicy: Fail", "failurePolicy: Ignore"), "human").ends_with(0);
+}
+
+/// Another version of the program may have the code, and the policy must be in force before and after a roll-out.
+#[test]
+fn what_does_nothing_is_warned_of_and_no_reason_to_refuse() {
+    check_with(POLICY, "json").ends_with(0).says("\"warnings\": []");
+    for (wrong, says) in [
+        (
+            "levels: [{ code: backend-refs/no-prt, level: note }]",
+            "this policy has no code `backend-refs/no-prt`; did you mean `backend-refs/no-port`?",
+        ),
+        ("levels: [{ code: x, level: note }]", "this policy has no code `x`; there are `backend-refs/"),
+        (
+            "exceptions: { allowed: true, codes: [no-port] }",
+            "this policy has no code `no-port`; did you mean `backend-refs/no-port`?",
+        ),
+        (
+            "matchConditions: [{ name: off-for-now, expression: 'false' }]",
+            "it is never true, so the policy judges nothing",
+        ),
+    ] {
+        let policy = POLICY.replace("action: Deny", wrong);
+        let report = check_with(&policy, "json").ends_with(0).json();
+        let warning = &report["warnings"][0];
+        assert!(warning["message"].as_str().unwrap().contains(says), "{warning}");
+        assert_eq!(warning["line"].as_u64(), Some(12), "{warning}");
+        for format in FORMATS {
+            check_with(&policy, format).ends_with(0).says("warning");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,12 @@
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
-use crate::engine::{finding::Change, limits, node::Path, rules::unknown_fields::misfits};
+use crate::engine::{
+    finding::Change,
+    limits,
+    node::{Path, Segment},
+    rules::unknown_fields::misfits,
+};
 
 /// What a patch must leave as it is: an object with another identity is another object, and the rest is the API server's.
 pub const KEPT: [&str; 8] = [
@@ -73,11 +78,20 @@ pub fn patched(object: &Value, operations: &[Value]) -> Result<Value, String> {
     if let Some((key, value)) = bad {
         return Err(format!("the patch makes an invalid object: the label `{key}` cannot be {value}"));
     }
-    let wrong_before = misfits(object);
-    if let Some((_, what)) = misfits(&after).iter().find(|(place, _)| !wrong_before.contains_key(place)) {
-        return Err(format!("the patch makes an invalid object: {what}"));
+    let mut wrong_before: Vec<_> = misfits(object).keys().map(without_indices).collect();
+    for (place, what) in misfits(&after) {
+        // What was there before may have moved in its list.
+        let place = without_indices(&place);
+        match wrong_before.iter().position(|before| *before == place) {
+            Some(before) => drop(wrong_before.swap_remove(before)),
+            None => return Err(format!("the patch makes an invalid object: {what}")),
+        }
     }
     Ok(after)
+}
+
+fn without_indices(path: &Path) -> Vec<Segment> {
+    path.segments().iter().filter(|segment| !matches!(segment, Segment::Index(_))).cloned().collect()
 }
 
 /// At most 63 letters, digits, `-`, `_` and `.`, the first and the last a letter or digit
@@ -205,6 +219,10 @@ mod tests {
             let said = said(operations);
             assert!(said.contains(words), "{said}");
         }
+        let policy = json!({"apiVersion": "gateway.kgateway.dev/v1alpha1", "kind": "ListenerPolicy", "metadata": {"name": "a"},
+            "spec": {"default": {"httpSettings": {"accessLog": [{"fileSink": {}}, {"fileSnk": {}}]}}}});
+        let moved = [json!({"op": "remove", "path": "/spec/default/httpSettings/accessLog/0"})];
+        assert!(patched(&policy, &moved).is_ok(), "a slip that was there before has moved, and is no other");
         let copies: Vec<_> =
             (0..60).map(|n| json!({"op": "copy", "from": "/data", "path": format!("/data/{n}")})).collect();
         assert!(patched(&object, &copies).unwrap_err().contains("makes more than an object can hold"));

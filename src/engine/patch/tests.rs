@@ -57,6 +57,7 @@ fn settled(rules: &[(&str, &'static Rule)], object: Value) -> Settled {
             name: (*name).to_owned(),
             description: String::new(),
             body: Body::Rule { rule, parameters: RuleSpec::BackendRefs(serde_json::from_value(json!({})).unwrap()) },
+            idle: Vec::new(),
             conditions: Vec::new(),
             params: None,
             variables: Vec::new(),

@@ -66,7 +66,7 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
     let (matches, excludes) = selected::rules(&spec, &body)?;
     selected::selectors(&spec.match_constraints)?;
     let exceptions = permit::permit(spec.exceptions.unwrap_or_default(), &Path::of(&["spec", "exceptions"]))?;
-    let policy = Policy {
+    let mut policy = Policy {
         name: policy.metadata.name,
         description: spec.description,
         matches,
@@ -83,8 +83,9 @@ pub fn compile(document: &Value) -> Result<Policy, BadPolicy> {
         params: expressions.params,
         variables: expressions.variables,
         body,
+        idle: Vec::new(),
     };
-    levels::codes(&policy, &spec.levels)?;
+    policy.idle = cel::never_true(&policy.conditions).chain(levels::unknown(&policy, &spec.levels)?).collect();
     Ok(policy)
 }
 

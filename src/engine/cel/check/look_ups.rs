@@ -54,7 +54,8 @@ fn wrong(takes: Takes, text: &str) -> Option<String> {
             "at most 253 lower-case letters, digits, `-` and `.`",
         ),
     };
-    if is_name(text) {
+    // Nothing is the usual word for a name that is not there: `has(…) ? … : ''`.
+    if text.is_empty() || is_name(text) {
         return None;
     }
     let what = format!("no {kind} can be named `{text}`");
@@ -64,7 +65,7 @@ fn wrong(takes: Takes, text: &str) -> Option<String> {
 
 fn wrong_kind(text: &str) -> Option<String> {
     let kinds = || REFERRED.iter().map(|(_, kind)| *kind);
-    if kinds().any(|kind| kind == text) {
+    if text.is_empty() || kinds().any(|kind| kind == text) {
         return None;
     }
     let what = format!("`{text}` is no kind that telemetry refers or attaches to");

@@ -263,10 +263,6 @@ fn what_finds_nothing_whatever_there_is_is_refused() {
         ),
         ("cluster.service('Telemetry', 'otel')", "no Namespace can be named `Telemetry`; did you mean `telemetry`?"),
         (
-            "cluster.service('', 'otel')",
-            "no Namespace can be named ``: a name is at most 63 lower-case letters, digits and `-`",
-        ),
-        (
             "cluster.service('telemetry', 'otel.telemetry')",
             "no Service can be named `otel.telemetry`: a name is at most 63 lower-case letters, digits and `-`",
         ),

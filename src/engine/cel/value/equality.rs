@@ -209,3 +209,31 @@ fn equal_entries(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn json_equals_json_whatever_the_order_and_the_kind_of_numbers() {
+        let read = |text: &str| serde_json::from_str::<Json>(text).unwrap();
+        let equal = |one: &Json, other: &Json| {
+            Value::from_json(one).equals(&Value::from_json(other), &mut Meter::new()).unwrap()
+        };
+        let one = read(r#"{"a": {"c": [1, "x", null], "d": true}, "b": 2}"#);
+        assert!(equal(&one, &one));
+        assert!(equal(&one, &read(r#"{"b": 2.0, "a": {"d": true, "c": [1.0, "x", null]}}"#)));
+        for other in [
+            json!({"a": {"c": [1, "x", null], "d": true}}),
+            json!({"a": {"c": [1, "x", null], "e": true}, "b": 2}),
+            json!({"a": {"c": [1, "x"], "d": true}, "b": 2}),
+            json!({"a": {"c": [1, "y", null], "d": true}, "b": 2}),
+            json!({"a": {"c": [1, "x", false], "d": true}, "b": 2}),
+            json!({"a": {"c": {}, "d": true}, "b": 2}),
+        ] {
+            assert!(!equal(&one, &other), "{other}");
+        }
+    }
+}

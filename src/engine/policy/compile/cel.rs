@@ -37,12 +37,7 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
     let mut conditions = Vec::new();
     for (index, named) in spec.match_conditions.iter().enumerate() {
         let at = at.key("matchConditions").index(index);
-        let condition = one(&at, named, &scope, &conditions, Some(&Type::Bool))?;
-        if condition.1.root.kind == Kind::Literal(Literal::Bool(false)) {
-            let message = "it is never true: the policy would judge nothing";
-            return Err(BadPolicy::new(at.key("expression"), message));
-        }
-        conditions.push(condition);
+        conditions.push(one(&at, named, &scope, &conditions, Some(&Type::Bool))?);
     }
     let mut variables: Vec<(String, Program)> = Vec::new();
     for (index, named) in spec.variables.iter().enumerate() {
@@ -55,6 +50,16 @@ pub(super) fn expressions(spec: &GuardPolicySpec) -> Result<Expressions, BadPoli
         variables.push(one(&at, named, &scope, &variables, None)?);
     }
     Ok(Expressions { conditions, params, variables })
+}
+
+/// Conditions that are false as they are written: a usual way to switch a policy off for a while.
+pub(super) fn never_true(conditions: &[(String, Program)]) -> impl Iterator<Item = BadPolicy> {
+    let is_false = |program: &Program| program.root.kind == Kind::Literal(Literal::Bool(false));
+    let never = conditions.iter().enumerate().filter(move |(_, (_, condition))| is_false(condition));
+    never.map(|(index, _)| {
+        let at = Path::of(&["spec", "matchConditions"]).index(index).key("expression");
+        BadPolicy::new(at, "it is never true, so the policy judges nothing")
+    })
 }
 
 /// The validations or the mutations, of which there are some.

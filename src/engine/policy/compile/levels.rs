@@ -1,4 +1,5 @@
-//! Codes that a policy names and does not have: what is said of them does nothing, which nobody would see.
+//! Codes that a policy names and does not have: what is said of them does nothing, which nobody would see. It is no reason to
+//! refuse it: another version of this program may have the code, and the policy must be in force before and after a roll-out.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +8,24 @@ use crate::engine::{
     policy::{Policy, codes, compile::BadPolicy, spec::LevelOverride},
 };
 
-/// Of a policy that is right else: what its `levels` and `exceptions` say of codes that it does not have.
-pub(super) fn codes(policy: &Policy, levels: &[LevelOverride]) -> Result<(), BadPolicy> {
-    let known = policy.codes();
-    let is_known = |at: Path, code: &str| {
-        if known.iter().any(|known| known == code) {
-            return Ok(());
-        }
-        let message = format!("this policy has no code `{code}`; {}", codes::unknown(code, &known));
-        Err(BadPolicy::new(at, message))
-    };
+/// What the `levels` and `exceptions` of a policy say of codes that it does not have.
+///
+/// # Errors
+/// Two levels for one code.
+pub(super) fn unknown(policy: &Policy, levels: &[LevelOverride]) -> Result<Vec<BadPolicy>, BadPolicy> {
     let mut seen = BTreeSet::new();
+    let mut named = Vec::new();
     for (index, LevelOverride { code, .. }) in levels.iter().enumerate() {
         let at = Path::of(&["spec", "levels"]).index(index).key("code");
-        is_known(at.clone(), code)?;
         if !seen.insert(code) {
             return Err(BadPolicy::new(at, format!("there are two levels for `{code}`; leave one of them out")));
         }
+        named.push((at, code));
     }
     let excepted = policy.exceptions.codes.iter().enumerate();
-    excepted
-        .into_iter()
-        .try_for_each(|(index, code)| is_known(Path::of(&["spec", "exceptions", "codes"]).index(index), code))
+    named.extend(excepted.map(|(index, code)| (Path::of(&["spec", "exceptions", "codes"]).index(index), code)));
+    let known = policy.codes();
+    named.retain(|(_, code)| !known.contains(code));
+    let said = |code: &str| format!("this policy has no code `{code}`; {}", codes::unknown(code, &known));
+    Ok(named.into_iter().map(|(at, code)| BadPolicy::new(at, said(code))).collect())
 }

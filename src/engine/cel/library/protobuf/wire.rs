@@ -230,6 +230,9 @@ fn int32(bits: u64) -> i64 {
 
 // === impl Fields ===
 
+/// Groups in groups: Go's `protowire` takes no more (`DefaultRecursionLimit`).
+const GROUPS: usize = 10_000;
+
 /// The largest number of a field.
 const LAST_NUMBER: u64 = (1 << 29) - 1;
 
@@ -258,6 +261,7 @@ impl<'b> Fields<'b> {
         let mut open = vec![number];
         while let Some(group) = open.last().copied() {
             match self.tag()? {
+                (_, 3) if open.len() >= GROUPS => return None,
                 (inner, 3) => open.push(inner),
                 (ended, 4) if ended == group => {
                     open.pop();
