@@ -17,7 +17,8 @@ use crate::engine::{
     node::{Path, Segment},
 };
 
-/// Users and passwords that are written in installation guides.
+/// Passwords that are written in installation guides, and users that they are written for. A user alone says nothing: whoever changes
+/// the password keeps the name.
 const DEFAULT_USERS: [&str; 2] = ["admin@openobserve.dev", "root@example.com"];
 const DEFAULT_PASSWORDS: [&str; 5] = ["admin", "changeme", "password", "prom-operator", "Complexpass#123"];
 
@@ -174,7 +175,7 @@ fn field(id: &ComponentId, siblings: &Value, key: &str, value: &Value, path: &Pa
     credential.literal = fields::is_literal(text);
     if key.to_ascii_lowercase().ends_with("password") {
         let user = ["username", "user"].iter().find_map(|key| siblings.get(*key)?.as_str()).unwrap_or_default();
-        credential.default = credential.literal && is_default(user, text);
+        credential.default = credential.literal && is_default(text);
         credential.user = if is_expansion(user) { String::new() } else { user.to_owned() };
         credential.scheme = if matches!(kind, "basicauth" | "basic_auth") { "basic" } else { "" };
     }
@@ -216,7 +217,7 @@ impl Credential {
             "basic" => {
                 let (flaw, pair) = basic(rest);
                 let (user, password) = pair.as_deref().and_then(|pair| pair.split_once(':')).unwrap_or_default();
-                let default = is_default(user, password);
+                let default = is_default(password) || (flaw == "not-base64" && is_cut_default(user, password));
                 Self { scheme: "basic", flaw, user: user.to_owned(), default, ..none }
             }
             "bearer" => {
@@ -250,8 +251,17 @@ fn basic(encoded: &str) -> (&'static str, Option<String>) {
     (flaw, text)
 }
 
-fn is_default(user: &str, password: &str) -> bool {
-    DEFAULT_USERS.contains(&user) || DEFAULT_PASSWORDS.contains(&password)
+fn is_default(password: &str) -> bool {
+    DEFAULT_PASSWORDS.contains(&password)
+}
+
+/// Whether the last character of a guide's credential, user and password, was lost with the end of its base64.
+fn is_cut_default(user: &str, password: &str) -> bool {
+    DEFAULT_USERS.contains(&user)
+        && DEFAULT_PASSWORDS.iter().any(|whole| {
+            let mut shorter = whole.chars();
+            shorter.next_back().is_some() && shorter.as_str() == password
+        })
 }
 
 #[cfg(test)]
@@ -271,6 +281,14 @@ mod tests {
             ("basic YWRtaW5Ab3Blbm9ic2VydmUuZGV2OmFkbWlu", ("basic", true, "", "admin@openobserve.dev", true)),
             // One character short, as in a guide.
             ("Basic YWRtaW5Ab3Blbm9ic2VydmUuZGV2OmFkbWl", ("basic", true, "not-base64", "admin@openobserve.dev", true)),
+            // A known user with passwords of its own.
+            (
+                "Basic YWRtaW5Ab3Blbm9ic2VydmUuZGV2OlhrOS0yakpmMHEhc3Ryb25n",
+                ("basic", true, "", "admin@openobserve.dev", false),
+            ),
+            ("Basic YWRtaW5Ab3Blbm9ic2VydmUuZGV2OlhrOS0yakpm", ("basic", true, "", "admin@openobserve.dev", false)),
+            // `user:changeme`
+            ("Basic dXNlcjpjaGFuZ2VtZQ==", ("basic", true, "", "user", true)),
             ("Basic dXNlcg==", ("basic", true, "no-colon", "", false)),
             ("Basic user:password", ("basic", true, "not-base64", "", false)),
             ("Basic ", ("basic", true, "no-credentials", "", false)),
@@ -279,6 +297,9 @@ mod tests {
             ("Bearer abc", ("bearer", true, "", "", false)),
             ("Bearer", ("bearer", true, "no-token", "", false)),
             ("Bearer ${env:TOKEN}", ("bearer", false, "", "", false)),
+            ("Bearer $TOKEN", ("bearer", false, "", "", false)),
+            ("Basic $AUTH", ("basic", false, "", "", false)),
+            ("Bearer hunter2${env:SUFFIX}", ("bearer", true, "", "", false)),
             ("dXNlcjpzM2NyZXQ=", ("", true, "no-scheme", "", false)),
             ("abcdef", ("", true, "", "", false)),
             ("ApiKey abcdef", ("", true, "", "", false)),
