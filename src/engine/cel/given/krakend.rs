@@ -37,6 +37,8 @@ pub fn declared() -> Type {
         [
             ("name", Type::String),
             ("type", Type::String),
+            ("host", Type::String),
+            ("listenIp", Type::String),
             ("port", Type::Int),
             ("portSet", Type::Bool),
             ("metrics", Type::Bool),
@@ -140,7 +142,8 @@ fn configuration(places: &Places, path: &Path, can_point_inside: bool, text: &st
     let exporters = telemetry.get("exporters");
     let mut listed = Vec::new();
     for kind in ["otlp", "prometheus"] {
-        let items = exporters.get(kind).items().take_while(|_| !places.are_spent());
+        let items = exporters.get(kind).items().filter(|item| item.value().is_some_and(Value::is_object));
+        let items = items.take_while(|_| !places.are_spent());
         listed.extend(items.map(|exporter| of_exporter(kind, &exporter, &place)));
     }
     let router = extra.get("router");
@@ -176,6 +179,8 @@ fn of_exporter(kind: &str, exporter: &Node<'_>, place: &dyn Fn(&Path) -> Value) 
     json!({
         "name": exporter.get("name").text(),
         "type": kind,
+        "host": exporter.get("host").text(),
+        "listenIp": exporter.get("listen_ip").text(),
         "port": port.unwrap_or(default),
         "portSet": port.is_some(),
         "metrics": !is("disable_metrics"),
@@ -203,7 +208,7 @@ mod tests {
         let exporters = given.pointer("/exporters").and_then(Value::as_array).unwrap();
         assert_eq!(
             exporters[0],
-            json!({"name": "a", "type": "otlp", "port": 4317, "portSet": false, "metrics": true, "traces": true,
+            json!({"name": "a", "type": "otlp", "host": "tempo", "listenIp": "", "port": 4317, "portSet": false, "metrics": true, "traces": true,
                 "config": {"name": "a", "host": "tempo", "use_http": true},
                 "at": ["data", "krakend.json", "extra_config", "telemetry/opentelemetry", "exporters", "otlp", 0]})
         );
@@ -223,7 +228,7 @@ mod tests {
             &declared(),
             &[
                 telemetry(
-                    json!({"exporters": {"otlp": [{"name": "a"}, 1]}, "trace_sample_rate": 1, "skip_paths": [1, "/a"]}),
+                    json!({"exporters": {"otlp": [{"name": "a", "host": null, "listen_ip": 1}, 1, null]}, "trace_sample_rate": 1, "skip_paths": [1, "/a"]}),
                 ),
                 telemetry(
                     json!({"layers": [], "service_name": 1, "trace_sample_rate": "all", "metric_reporting_period": 1.5}),
