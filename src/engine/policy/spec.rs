@@ -154,7 +154,7 @@ pub enum FailurePolicy {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LevelOverride {
-    /// A code such as `backend-refs/not-http2`; `portcullis explain` lists them. It must be one that the policy has.
+    /// A code such as `backend-refs/not-http2`; `portcullis explain` lists them. One that the policy does not have does nothing, which its status says.
     pub code: String,
     /// The level that its findings have under this policy; `off` drops them.
     pub level: OverrideLevel,
