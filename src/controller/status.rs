@@ -316,6 +316,33 @@ mod tests {
     }
 
     #[test]
+    fn what_does_nothing_in_a_policy_is_said_while_it_is_in_force() {
+        let policy = json!({
+            "apiVersion": "portcullis.dev/v1alpha1",
+            "kind": "GuardPolicy",
+            "metadata": { "name": "mine" },
+            "spec": {
+                "matchConstraints": { "resourceRules": [{
+                    "apiGroups": [""], "apiVersions": ["*"], "resources": ["configmaps"], "operations": ["CREATE"],
+                }] },
+                "levels": [{ "code": "mine/on", "level": "note" }],
+                "matchConditions": [{ "name": "switched-off", "expression": "false" }],
+                "validations": [{ "name": "one", "expression": "true" }],
+            },
+        });
+        let policy = crate::engine::policy::compile::compile(&policy).unwrap();
+        let [ready, _] = status(&standing(None, true), Some(&policy), &View::default(), None).conditions;
+        assert_eq!(
+            (ready.status, &*ready.message),
+            (
+                "True",
+                "it is in force; `spec.matchConditions[0].expression`: it is never true, so the policy judges nothing; \
+                 `spec.levels[0].code`: this policy has no code `mine/on`; did you mean `mine/one`?"
+            )
+        );
+    }
+
+    #[test]
     fn what_is_refused_is_tried_later_and_later_and_told_once() {
         let (mut refused, first, mut now) = (Refused::default(), Duration::from_secs(5), Instant::now());
         let mut pauses = Vec::new();

@@ -29,7 +29,8 @@ struct Document<'a> {
     findings: Vec<Finding<'a>>,
     /// Input that could not be judged.
     refusals: Vec<Refused<'a>>,
-    /// Input that was read and does nothing: what a GuardException names is none of the policies that are given.
+    /// Input that was read and does nothing: what a GuardException names and no policy that is given is or has, codes that a
+    /// policy names and does not have, match conditions that are never true.
     warnings: Vec<Refused<'a>>,
     summary: Summary<'a>,
 }
